@@ -1,0 +1,102 @@
+"""The stage's settings and secrets. The only reader of `os.environ`.
+
+Plain settings are the stage's environment variables in `.chalice/config.json`. A provider's credentials are one JSON
+object in SSM Parameter Store (SecureString `/smsignal/<stage>/<provider>`) or, with `SMSIGNAL_SECRETS=secretsmanager`, in
+Secrets Manager (`smsignal/<stage>/<provider>`); they are read once per container and never logged.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from chalicelib.errors import ConfigurationError
+
+#: What stands in for the stream's ARN where no Lambda is being made: Lambda itself never reads it.
+NO_STREAM = "arn:aws:dynamodb:us-east-1:000000000000:table/smsignal-messages/stream/none"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a stage is set to; see docs/deploying.md for each variable."""
+
+    stage: str
+    provider: str
+    default_sender: str | None
+    public_url: str | None
+    secrets: str
+
+    def resource(self, name: str) -> str:
+        """The name of one of the stage's tables or queues: `smsignal-<stage>-<name>` (infra/resources.yaml)."""
+        return f"smsignal-{self.stage}-{name}"
+
+    @property
+    def event_source(self) -> str:
+        """The `source` of the stage's events on the bus."""
+        return f"smsignal.{self.stage}"
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this stage, read once per container."""
+    env = os.environ
+    return Settings(
+        stage=env.get("SMSIGNAL_STAGE", "dev"),
+        provider=env.get("SMSIGNAL_PROVIDER", "sandbox"),
+        default_sender=env.get("SMSIGNAL_DEFAULT_SENDER") or None,
+        public_url=(env.get("SMSIGNAL_PUBLIC_URL") or "").rstrip("/") or None,
+        secrets=env.get("SMSIGNAL_SECRETS", "ssm"),
+    )
+
+
+@lru_cache(maxsize=32)
+def provider_settings(name: str) -> Mapping[str, str]:
+    """One provider's settings: its secret, and `SMSIGNAL_<PROVIDER>_<SETTING>` for what is not secret.
+
+    Raises ConfigurationError when the secret is no JSON object of strings.
+    """
+    prefix = f"SMSIGNAL_{name.upper()}_"
+    plain = {key.removeprefix(prefix).lower(): value for key, value in os.environ.items() if key.startswith(prefix)}
+    return {**plain, **_secret(name)}
+
+
+def _secret(name: str) -> dict[str, str]:
+    import boto3
+
+    stage = settings().stage
+    if settings().secrets == "secretsmanager":
+        manager = boto3.client("secretsmanager")
+        path, fetch = f"smsignal/{stage}/{name}", lambda: manager.get_secret_value(SecretId=path)["SecretString"]
+        missing = manager.exceptions.ResourceNotFoundException
+    else:
+        store = boto3.client("ssm")
+        path = f"/smsignal/{stage}/{name}"
+        fetch = lambda: store.get_parameter(Name=path, WithDecryption=True)["Parameter"]["Value"]  # noqa: E731
+        missing = store.exceptions.ParameterNotFound
+    try:
+        secret = json.loads(fetch())
+    except missing:
+        return {}  # a provider that needs no credentials has none; one that does names what it misses
+    except ValueError:
+        secret = None
+    if not isinstance(secret, dict):
+        raise ConfigurationError(f"the secret {path} is not a JSON object of the provider's settings")
+    return {str(key): str(value) for key, value in secret.items()}
+
+
+def messages_stream_arn() -> str:
+    """The stream that wakes `on_message_change`; needed only while Chalice makes a deployment from app.py.
+
+    Raises ConfigurationError under Chalice's command line when the stage's resources have not been made.
+    """
+    arn = os.environ.get("SMSIGNAL_MESSAGES_STREAM_ARN")
+    if arn is None and os.environ.get("AWS_CHALICE_CLI_MODE"):
+        stage = settings().stage
+        raise ConfigurationError(
+            f"the tables and queues of stage '{stage}' are not known here. Run: make deploy STAGE={stage}"
+            " (it makes them and then runs chalice deploy)"
+        )
+    return arn or NO_STREAM

@@ -1,0 +1,185 @@
+"""The nouns: a text message, its history, a provider's receipt, an incoming text. Pure data; no I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from chalicelib.encoding import Encoding
+from chalicelib.errors import ErrorClass
+from chalicelib.status import Status
+
+
+class Direction(str, Enum):
+    """`outgoing` (MT) or `incoming` (MO)."""
+
+    OUTGOING = "outgoing"
+    INCOMING = "incoming"
+
+
+@dataclass(frozen=True)
+class MessageError:
+    """Why a text was not delivered: whose fault, our word, the provider's word, a sentence."""
+
+    error_class: ErrorClass
+    code: str
+    provider_code: str | None = None
+    detail: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The `error` of contract.md."""
+        return {
+            "class": self.error_class.value,
+            "code": self.code,
+            "provider_code": self.provider_code,
+            "detail": self.detail,
+        }
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One report about a text and what came of it."""
+
+    at: datetime
+    status: Status
+    source: str  #: `client`, `submit` or `receipt`
+    outcome: str  #: `applied`, `duplicate` or `stale`
+    provider_status: str | None = None  #: the provider's own word
+    detail: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """One element of `history` in contract.md."""
+        return {
+            "at": rfc3339(self.at),
+            "status": self.status.value,
+            "source": self.source,
+            "outcome": self.outcome,
+            "provider_status": self.provider_status,
+            "detail": self.detail,
+        }
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What is known of one segment, for providers that report each one by itself."""
+
+    status: Status
+    price: Decimal | None = None
+    error: MessageError | None = None
+
+
+@dataclass(frozen=True)
+class TextMessage:
+    """One text, outgoing or incoming. Every change makes a new one (`dataclasses.replace`)."""
+
+    id: str
+    direction: Direction
+    frm: str  #: what the handset shows: E.164, short code or alphanumeric sender id
+    to: str  #: E.164 with `+`
+    text: str
+    encoding: Encoding
+    segments: int
+    status: Status
+    created_on: datetime
+    updated_on: datetime
+    status_report: bool = True
+    provider: str = ""
+    provider_message_ids: tuple[str, ...] = ()
+    price: Decimal | None = None
+    currency: str | None = None
+    error: MessageError | None = None
+    reference: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    history: tuple[HistoryEntry, ...] = ()
+    # What the client asked for and does not see again.
+    fail_silently: bool = False
+    validity_seconds: int | None = None
+    callback_url: str | None = None  #: where the provider is told to send receipts
+    fingerprint: str | None = None  #: of the request, to tell a repeated Idempotency-Key from a reused one
+    # Bookkeeping.
+    sequence: int = 1  #: counts the changes that are signalled, without gaps
+    revision: int = 1  #: counts the writes; the optimistic lock
+    attempts: int = 0  #: how often the text was handed to a provider
+    due_at: datetime | None = None  #: when something must be done if nothing happens: a retry, a lapsed lease
+    submitted_on: datetime | None = None  #: when the provider's acceptance was stored
+    parts: Mapping[str, Segment] = field(default_factory=dict)  #: by the provider's id of the segment
+
+    def as_json(self) -> dict[str, Any]:
+        """The message of contract.md."""
+        return {
+            "id": self.id,
+            "direction": self.direction.value,
+            "from": self.frm,
+            "to": self.to,
+            "text": self.text,
+            "encoding": self.encoding.value,
+            "segments": self.segments,
+            "status": self.status.value,
+            "status_report": self.status_report,
+            "provider": self.provider,
+            "provider_message_ids": list(self.provider_message_ids),
+            "price": None if self.price is None else str(self.price),
+            "currency": self.currency,
+            "error": self.error and self.error.as_json(),
+            "reference": self.reference,
+            "metadata": dict(self.metadata),
+            "created_on": rfc3339(self.created_on),
+            "updated_on": rfc3339(self.updated_on),
+            "history": [entry.as_json() for entry in self.history],
+        }
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a provider answered when it took a text.
+
+    `segments`, `price` and `currency` are None when the provider does not say; `price` is the sum over all segments.
+    """
+
+    provider_message_ids: tuple[str, ...]
+    provider_status: str | None = None
+    segments: int | None = None
+    price: Decimal | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True)
+class DeliveryReceipt:
+    """A provider's report about one text, or about one segment of it (`per_segment`)."""
+
+    status: Status
+    provider_status: str
+    message_id: str | None = None  #: ours, when the provider echoes it
+    provider_message_id: str | None = None
+    per_segment: bool = False
+    error: MessageError | None = None
+    price: Decimal | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True)
+class IncomingText:
+    """A text that somebody sent to one of our numbers, as one provider told us."""
+
+    frm: str
+    to: str
+    text: str
+    provider_message_id: str
+    received_on: datetime | None = None
+
+
+def rfc3339(at: datetime) -> str:
+    """`2026-11-23T03:12:45.123Z`: UTC, milliseconds, sortable as text."""
+    return at.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_rfc3339(value: str) -> datetime:
+    """The time behind an RFC 3339 text with an offset, in UTC. Raises ValueError."""
+    at = datetime.fromisoformat(value.strip().replace("Z", "+00:00").replace("z", "+00:00"))
+    if at.tzinfo is None:
+        raise ValueError("the time has no offset: end it with Z or +hh:mm")
+    return at.astimezone(timezone.utc)

@@ -1,0 +1,279 @@
+"""The tables, as PynamoDB models. Only store.py imports this; infra/resources.yaml makes them.
+
+The attributes of a message hold the very types of TextMessage, so that one loop turns one into the other. Both list indexes
+are keyed so that no key gets hotter as traffic grows (a shard of the message id is part of it) and hold keys only, so that a
+change of status writes to neither. `due` is sparse: an item is in it only while something is to be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, TypeVar
+
+from pynamodb.attributes import Attribute, BooleanAttribute, NumberAttribute, TTLAttribute, UnicodeAttribute
+from pynamodb.constants import LIST, MAP, STRING
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.models import Model
+
+from chalicelib.config import settings
+from chalicelib.encoding import Encoding
+from chalicelib.errors import ErrorClass
+from chalicelib.messages import Direction, HistoryEntry, MessageError, Segment, parse_rfc3339, rfc3339
+from chalicelib.status import Status
+
+E = TypeVar("E", bound=Enum)
+Item = dict[str, Any]
+
+
+def _to_map(strings: Mapping[str, str | None]) -> Item:
+    return {name: {"S": value} for name, value in strings.items() if value is not None}
+
+
+def _from_map(item: Item) -> dict[str, str]:
+    return {name: value["S"] for name, value in item.items()}
+
+
+class EnumAttribute(Attribute[E]):
+    """An enumeration, by its value."""
+
+    attr_type = STRING
+
+    def __init__(self, of: type[E], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._of = of
+
+    def serialize(self, value: E) -> str:  # noqa: D102
+        return str(value.value)
+
+    def deserialize(self, value: str) -> E:  # noqa: D102
+        return self._of(value)
+
+
+class TimeAttribute(Attribute[datetime]):
+    """A UTC time as RFC 3339 text with milliseconds, so that it sorts."""
+
+    attr_type = STRING
+
+    def serialize(self, value: datetime) -> str:  # noqa: D102
+        return rfc3339(value)
+
+    def deserialize(self, value: str) -> datetime:  # noqa: D102
+        return parse_rfc3339(value)
+
+
+class DecimalAttribute(Attribute[Decimal]):
+    """A price, as the text the provider gave: no digit is added or lost."""
+
+    attr_type = STRING
+
+    def serialize(self, value: Decimal) -> str:  # noqa: D102
+        return str(value)
+
+    def deserialize(self, value: str) -> Decimal:  # noqa: D102
+        return Decimal(value)
+
+
+class StringsAttribute(Attribute[tuple[str, ...]]):
+    """A list of strings, in order."""
+
+    attr_type = LIST
+
+    def serialize(self, value: tuple[str, ...]) -> list[Item]:  # noqa: D102
+        return [{"S": text} for text in value]
+
+    def deserialize(self, value: list[Item]) -> tuple[str, ...]:  # noqa: D102
+        return tuple(item["S"] for item in value)
+
+
+class StringMapAttribute(Attribute[Mapping[str, str]]):
+    """A map of strings."""
+
+    attr_type = MAP
+
+    def serialize(self, value: Mapping[str, str]) -> Item:  # noqa: D102
+        return _to_map(value)
+
+    def deserialize(self, value: Item) -> dict[str, str]:  # noqa: D102
+        return _from_map(value)
+
+
+def _error_to_map(error: MessageError) -> Item:
+    return _to_map({**vars(error), "error_class": error.error_class.value})
+
+
+def _error_from_map(item: Item) -> MessageError:
+    fields = _from_map(item)
+    return MessageError(ErrorClass(fields.pop("error_class")), **fields)
+
+
+class ErrorAttribute(Attribute[MessageError]):
+    """Why a text was not delivered."""
+
+    attr_type = MAP
+
+    def serialize(self, value: MessageError) -> Item:  # noqa: D102
+        return _error_to_map(value)
+
+    def deserialize(self, value: Item) -> MessageError:  # noqa: D102
+        return _error_from_map(value)
+
+
+class HistoryAttribute(Attribute[tuple[HistoryEntry, ...]]):
+    """What was reported about a text, in the order of arrival."""
+
+    attr_type = LIST
+
+    def serialize(self, value: tuple[HistoryEntry, ...]) -> list[Item]:  # noqa: D102
+        return [
+            {"M": _to_map({**vars(entry), "at": rfc3339(entry.at), "status": entry.status.value})} for entry in value
+        ]
+
+    def deserialize(self, value: list[Item]) -> tuple[HistoryEntry, ...]:  # noqa: D102
+        return tuple(self._entry(_from_map(item["M"])) for item in value)
+
+    @staticmethod
+    def _entry(fields: dict[str, str]) -> HistoryEntry:
+        return HistoryEntry(parse_rfc3339(fields.pop("at")), Status(fields.pop("status")), **fields)
+
+
+class SegmentsAttribute(Attribute[Mapping[str, Segment]]):
+    """What is known of each segment, by the provider's id of it."""
+
+    attr_type = MAP
+
+    def serialize(self, value: Mapping[str, Segment]) -> Item:  # noqa: D102
+        return {segment_id: {"M": self._to_item(segment)} for segment_id, segment in value.items()}
+
+    def deserialize(self, value: Item) -> dict[str, Segment]:  # noqa: D102
+        return {segment_id: self._from_item(item["M"]) for segment_id, item in value.items()}
+
+    @staticmethod
+    def _to_item(segment: Segment) -> Item:
+        price = None if segment.price is None else str(segment.price)
+        item = _to_map({"status": segment.status.value, "price": price})
+        return {**item, "error": {"M": _error_to_map(segment.error)}} if segment.error else item
+
+    @staticmethod
+    def _from_item(item: Item) -> Segment:
+        price, error = item.get("price"), item.get("error")
+        return Segment(
+            Status(item["status"]["S"]),
+            Decimal(price["S"]) if price else None,
+            _error_from_map(error["M"]) if error else None,
+        )
+
+
+class _Meta:
+    """Timeouts for a store that answers in milliseconds: a Lambda must not wait longer for it than its caller does."""
+
+    connect_timeout_seconds = 2
+    read_timeout_seconds = 5
+    max_retry_attempts = 2
+
+
+class ByRecipient(GlobalSecondaryIndex[Any]):
+    """Texts to one number, by time."""
+
+    class Meta:  # noqa: D106
+        index_name = "by_recipient"
+        projection = KeysOnlyProjection()
+
+    recipient = UnicodeAttribute(hash_key=True)
+    position = UnicodeAttribute(range_key=True)
+
+
+class ByDay(GlobalSecondaryIndex[Any]):
+    """All texts of one UTC day, by time, in shards."""
+
+    class Meta:  # noqa: D106
+        index_name = "by_day"
+        projection = KeysOnlyProjection()
+
+    day = UnicodeAttribute(hash_key=True)
+    position = UnicodeAttribute(range_key=True)
+
+
+class Due(GlobalSecondaryIndex[Any]):
+    """What still needs something done, by the time it is due, in shards."""
+
+    class Meta:  # noqa: D106
+        index_name = "due"
+        projection = KeysOnlyProjection()
+
+    due_shard = UnicodeAttribute(hash_key=True)
+    due_at = TimeAttribute(range_key=True)
+
+
+class MessageRecord(Model):
+    """One text. Attributes have the names and the types of TextMessage, but for the key and those of the indexes."""
+
+    class Meta(_Meta):  # noqa: D106
+        table_name = settings().resource("messages")
+
+    id = UnicodeAttribute(hash_key=True, attr_name="message_id")
+    direction = EnumAttribute(Direction)
+    frm = UnicodeAttribute()
+    to = UnicodeAttribute()
+    text = UnicodeAttribute()
+    encoding = EnumAttribute(Encoding)
+    segments = NumberAttribute()
+    status = EnumAttribute(Status)
+    created_on = TimeAttribute()
+    updated_on = TimeAttribute()
+    status_report = BooleanAttribute()
+    provider = UnicodeAttribute()
+    provider_message_ids = StringsAttribute()
+    price = DecimalAttribute(null=True)
+    currency = UnicodeAttribute(null=True)
+    error = ErrorAttribute(null=True)
+    reference = UnicodeAttribute(null=True)
+    metadata = StringMapAttribute()
+    history = HistoryAttribute()
+    fail_silently = BooleanAttribute()
+    validity_seconds = NumberAttribute(null=True)
+    callback_url = UnicodeAttribute(null=True)
+    fingerprint = UnicodeAttribute(null=True)
+    sequence = NumberAttribute()
+    revision = NumberAttribute()
+    attempts = NumberAttribute()
+    due_at = TimeAttribute(null=True)
+    submitted_on = TimeAttribute(null=True)
+    parts = SegmentsAttribute()
+
+    rank = NumberAttribute()
+    recipient = UnicodeAttribute()
+    day = UnicodeAttribute()
+    position = UnicodeAttribute()
+    due_shard = UnicodeAttribute(null=True)
+
+    by_recipient = ByRecipient()
+    by_day = ByDay()
+    due = Due()
+
+
+class ProviderReferenceRecord(Model):
+    """`provider#id` to our message, and receipts that wait for a message to claim them; gone after their time."""
+
+    class Meta(_Meta):  # noqa: D106
+        table_name = settings().resource("provider-references")
+
+    reference = UnicodeAttribute(hash_key=True)
+    message_id = UnicodeAttribute(null=True)
+    expires_on = TTLAttribute(null=True)
+
+
+class ApiKeyRecord(Model):
+    """One API key: its public part, and the hash of its secret."""
+
+    class Meta(_Meta):  # noqa: D106
+        table_name = settings().resource("api-keys")
+
+    key_id = UnicodeAttribute(hash_key=True)
+    secret_hash = UnicodeAttribute()
+    scopes = StringsAttribute()
+    label = UnicodeAttribute(null=True)
+    created_on = TimeAttribute()
+    revoked_on = TimeAttribute(null=True)

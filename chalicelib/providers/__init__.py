@@ -1,0 +1,30 @@
+"""The registry: a provider is found by the name of its file, and only the one that is asked for is loaded."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from importlib import import_module, util
+
+from chalicelib.errors import UnknownProvider
+from chalicelib.providers.base import Provider
+
+
+def adapter(name: str) -> type[Provider]:
+    """The adapter class of that name. Raises UnknownProvider."""
+    module = f"{__name__}.{name}"
+    known = re.fullmatch(r"[a-z][a-z0-9_]*", name) and name != "base"
+    if not known or util.find_spec(module) is None:
+        raise UnknownProvider(f"there is no provider '{name}'")
+    return _adapter(module)
+
+
+@lru_cache(maxsize=32)
+def _adapter(module: str) -> type[Provider]:
+    members = vars(import_module(module)).values()
+    (found,) = (
+        member
+        for member in members
+        if isinstance(member, type) and issubclass(member, Provider) and member.__module__ == module
+    )
+    return found

@@ -1,0 +1,209 @@
+"""Every read and write of messages. No scan; every write is conditional.
+
+A text is written in one of three ways, each a single request when nothing is in its way:
+`create` (must not exist yet), `save` (must not have changed since it was read), `advance` (a receipt, written without reading
+the text first). When the condition fails, DynamoDB hands back the stored text with the refusal
+(`ReturnValuesOnConditionCheckFailure`), so nobody has to read it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from pynamodb.exceptions import DoesNotExist, PynamoDBConnectionError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from chalicelib.errors import MessageNotFound, StoreUnavailable, TextMessageError
+from chalicelib.messages import DeliveryReceipt, Direction, TextMessage, rfc3339
+from chalicelib.models import MessageRecord
+from chalicelib.status import FINAL, RANK, Status
+from chalicelib.transitions import receipt_entry, received
+
+FIELDS = tuple(field.name for field in fields(TextMessage))
+SHARDS = "0123456789abcdef"  #: the first digit of a message id; 16 keys a day bear 16,000 new texts a second
+
+
+class Conflict(TextMessageError):
+    """The write's condition failed. `current` is the stored text; None when there is none."""
+
+    def __init__(self, current: TextMessage | None) -> None:
+        self.current = current
+        super().__init__("the stored message is another")
+
+
+def create(message: TextMessage) -> None:
+    """Store a new text. Raises Conflict with the stored one when its id exists, StoreUnavailable."""
+    record = _record(message)
+    _write(
+        "PutItem",
+        record.get_save_kwargs_from_instance(
+            condition=MessageRecord.id.does_not_exist(), return_values_on_condition_failure="ALL_OLD"
+        ),
+    )
+
+
+def get(message_id: str) -> TextMessage:
+    """The stored text. Raises MessageNotFound, StoreUnavailable."""
+    try:
+        with _translated():
+            return to_message(MessageRecord.get(message_id, consistent_read=True))
+    except DoesNotExist:
+        raise MessageNotFound(f"no message has the id {message_id}") from None
+
+
+def save(before: TextMessage, after: TextMessage) -> None:
+    """Write what differs, if the stored text still is `before`. Raises Conflict, StoreUnavailable."""
+    record = MessageRecord(before.id)
+    actions = [_assign(name, getattr(after, name)) for name in _differences(before, after)]
+    if after.status is not before.status:
+        actions.append(MessageRecord.rank.set(RANK[after.status]))
+    if after.due_at != before.due_at:
+        actions.append(_assign("due_shard", shard(before.id) if after.due_at else None))
+    actions.append(MessageRecord.revision.set(before.revision + 1))
+    _update(record, actions, MessageRecord.revision == before.revision)
+
+
+def change(message: TextMessage, transition: Callable[[TextMessage], TextMessage]) -> TextMessage:
+    """Apply a transition to the stored text, which may have moved on since `message` was read; returns what now stands.
+
+    Each failed attempt means that somebody else's write went through, so this ends. Raises StoreUnavailable.
+    """
+    while True:
+        after = transition(message)
+        try:
+            save(message, after)
+        except Conflict as conflict:
+            if conflict.current is None:
+                raise MessageNotFound(f"the message {message.id} is gone") from None
+            message = conflict.current
+            continue
+        return after
+
+
+def advance(message_id: str, receipt: DeliveryReceipt, now: datetime) -> None:
+    """Apply a receipt: one write when it moves the status, at most two more requests a conflict when it does not.
+
+    Raises MessageNotFound when no text has that id, StoreUnavailable.
+    """
+    try:
+        _advance_unread(message_id, receipt, now)
+    except Conflict as conflict:
+        if conflict.current is None:
+            raise MessageNotFound(f"no message has the id {message_id}") from None
+        change(conflict.current, lambda message: received(message, receipt, now))
+
+
+def _advance_unread(message_id: str, receipt: DeliveryReceipt, now: datetime) -> None:
+    """What `transitions.received` does to a text that the receipt moves forward, as one expression."""
+    new = receipt.status
+    record = MessageRecord
+    condition = record.id.exists() & (record.rank < RANK[new])
+    if receipt.per_segment:
+        condition = condition & (record.segments == 1) & record.submitted_on.exists()
+    if new is Status.CANCELED:
+        condition = condition & (record.rank == RANK[Status.CREATED])
+    actions = [
+        record.status.set(new),
+        record.rank.set(RANK[new]),
+        record.updated_on.set(now),
+        record.history.set(record.history.append((receipt_entry(receipt, "applied", now),))),
+        record.sequence.set(record.sequence + 1),
+        record.revision.set(record.revision + 1),
+        _assign("error", receipt.error),
+    ]
+    if receipt.price is not None:
+        actions.append(record.price.set(record.price | receipt.price))
+        if receipt.currency is not None:
+            actions.append(record.currency.set(record.currency | receipt.currency))
+    if new in FINAL:
+        actions += [record.due_at.remove(), record.due_shard.remove()]
+    _update(MessageRecord(message_id), actions, condition)
+
+
+def shard(message_id: str) -> str:
+    """The shard of a message, for indexes whose key would otherwise take every write."""
+    return message_id[0]
+
+
+def to_message(record: MessageRecord) -> TextMessage:
+    """The text in a record, be it read from the table or from a stream's image."""
+    values = {name: getattr(record, name) for name in FIELDS}
+    return TextMessage(**{name: value for name, value in values.items() if value is not None})
+
+
+def from_image(image: dict[str, Any]) -> TextMessage:
+    """The text in a stream record's image, in DynamoDB's own JSON."""
+    return to_message(MessageRecord.from_raw_data(image))
+
+
+def _record(message: TextMessage) -> MessageRecord:
+    day = rfc3339(message.created_on)[:10]
+    recipient = message.to if message.direction is Direction.OUTGOING else incoming_key(message.to, day, message.id)
+    return MessageRecord(
+        **{name: getattr(message, name) for name in FIELDS},
+        rank=RANK[message.status],
+        recipient=recipient,
+        day=f"{day}#{shard(message.id)}",
+        position=f"{rfc3339(message.created_on)}#{message.id}",
+        due_shard=shard(message.id) if message.due_at else None,
+    )
+
+
+def incoming_key(number: str, day: str, message_id: str) -> str:
+    """The key of `by_recipient` for an incoming text: one of our numbers may take all there are."""
+    return f"{number}#{day}#{shard(message_id)}"
+
+
+def _differences(before: TextMessage, after: TextMessage) -> list[str]:
+    return [name for name in FIELDS if name != "revision" and getattr(before, name) != getattr(after, name)]
+
+
+def _assign(name: str, value: Any) -> Action:
+    attribute = getattr(MessageRecord, name)
+    action: Action = attribute.remove() if value is None else attribute.set(value)
+    return action
+
+
+def _update(record: MessageRecord, actions: list[Action], condition: Condition) -> None:
+    _write(
+        "UpdateItem",
+        record.get_update_kwargs_from_instance(
+            actions, condition=condition, return_values_on_condition_failure="ALL_OLD"
+        ),
+    )
+
+
+def _write(operation: str, kwargs: dict[str, Any]) -> None:
+    # Model.save and Model.update cannot ask for the stored item on refusal (PynamoDB 6.1); the connection below them can.
+    connection = MessageRecord._get_connection().connection
+    with _translated():
+        connection.dispatch(operation, kwargs)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """PynamoDB's and botocore's exceptions in our words."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except PynamoDBConnectionError as error:
+        raise StoreUnavailable(f"the message store did not answer: {error.cause_response_code}") from error
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            raise Conflict(_refused_item(error)) from None
+        raise StoreUnavailable(f"the message store refused: {error.response['Error']['Code']}") from error
+    except BotoCoreError as error:
+        raise StoreUnavailable(f"the message store did not answer: {type(error).__name__}") from error
+
+
+def _refused_item(error: Exception) -> TextMessage | None:
+    # PynamoDB copies only the error's code and text; the item is in botocore's own exception, its cause.
+    cause = error.__cause__
+    item = getattr(cause, "response", {}).get("Item")
+    return from_image(item) if item else None

@@ -1,0 +1,159 @@
+"""What each report does to a text: pure functions from (message, report, now) to the next message.
+
+Whether a change is signalled follows from one rule, kept in `_changed`: `sequence` grows by one when, and only when, the
+status or the price changed. The stream's reader (signals.py) relies on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from chalicelib.errors import ErrorClass, OutcomeUnknown, SubmissionError
+from chalicelib.messages import DeliveryReceipt, HistoryEntry, MessageError, Segment, Submission, TextMessage
+from chalicelib.status import FAILED, FINAL, Status, advances
+
+#: A replayed callback must not grow an item towards DynamoDB's 400 KB: past this, repeats are no longer written down.
+HISTORY_LIMIT = 100
+
+
+def accepted(message: TextMessage, submission: Submission, now: datetime) -> TextMessage:
+    """The provider took the text. Receipts that overtook this are judged now that the number of segments is known."""
+    known = replace(
+        message,
+        provider_message_ids=submission.provider_message_ids,
+        segments=submission.segments or message.segments,
+        price=submission.price if submission.price is not None else message.price,
+        currency=submission.currency or message.currency,
+        submitted_on=now,
+        due_at=None,
+    )
+    new, error = _judged(known)
+    moved = advances(message.status, new)
+    entry = HistoryEntry(now, new, "submit", "applied" if moved else "stale", submission.provider_status)
+    return _changed(message, known, entry, new if moved else message.status, error, now)
+
+
+def refused(message: TextMessage, error: SubmissionError, now: datetime) -> TextMessage:
+    """The provider, or we on its behalf, refused the text for good."""
+    moved = advances(message.status, Status.REFUSED)
+    entry = HistoryEntry(
+        now, Status.REFUSED, "submit", "applied" if moved else "stale", error.provider_code, error.detail
+    )
+    status = Status.REFUSED if moved else message.status
+    return _changed(message, message, entry, status, reason(error), now)
+
+
+def postponed(message: TextMessage, error: SubmissionError, due_at: datetime, now: datetime) -> TextMessage:
+    """The text was not taken, or nobody knows: it stays `created` until `due_at`, with the reason beside it."""
+    outcome = "unknown" if isinstance(error, OutcomeUnknown) else "postponed"
+    entry = HistoryEntry(now, message.status, "submit", outcome, error.provider_code, error.detail)
+    after = _changed(message, message, entry, message.status, None, now)
+    if message.status is not Status.CREATED:  # a receipt overtook the reply: the text went out after all
+        return after
+    return replace(after, error=reason(error), due_at=due_at)
+
+
+def reason(error: SubmissionError) -> MessageError:
+    """The `error` of a message, from the exception that its provider's adapter raised."""
+    return MessageError(error.error_class, error.code, error.provider_code, error.detail)
+
+
+def received(message: TextMessage, receipt: DeliveryReceipt, now: datetime) -> TextMessage:
+    """A receipt came: late, twice, out of order or as hoped. It is always written down with what came of it."""
+    if receipt.per_segment and receipt.provider_message_id and not speaks_for_all(message):
+        return _received_segment(message, receipt, receipt.provider_message_id, now)
+    moved = advances(message.status, receipt.status)
+    known = replace(
+        message,
+        price=message.price if message.price is not None else receipt.price,
+        currency=message.currency or receipt.currency,
+    )
+    outcome = "applied" if moved else "duplicate" if message.status is receipt.status else "stale"
+    entry = receipt_entry(receipt, outcome, now)
+    return _changed(message, known, entry, receipt.status if moved else message.status, receipt.error, now)
+
+
+def speaks_for_all(message: TextMessage) -> bool:
+    """Whether a receipt for one segment is a receipt for the text: when the provider said that there is one."""
+    return message.segments == 1 and message.submitted_on is not None
+
+
+def _received_segment(message: TextMessage, receipt: DeliveryReceipt, segment_id: str, now: datetime) -> TextMessage:
+    before = message.parts.get(segment_id, Segment(Status.CREATED))
+    moved = advances(before.status, receipt.status)
+    outcome = "applied" if moved else "duplicate" if before.status is receipt.status else "stale"
+    after = Segment(
+        receipt.status if moved else before.status,
+        before.price if receipt.price is None else receipt.price,
+        receipt.error if moved else before.error,
+    )
+    known = replace(message, parts={**message.parts, segment_id: after}, currency=message.currency or receipt.currency)
+    if message.price is None:
+        known = replace(known, price=_sum_of_prices(known))
+    new, error = _judged(known)
+    entry = receipt_entry(receipt, outcome, now)
+    return _changed(message, known, entry, new if advances(message.status, new) else message.status, error, now)
+
+
+def _judged(message: TextMessage) -> tuple[Status, MessageError | None]:
+    """The status of a text from those of its segments: `delivered` when all are, failed when one is.
+
+    Until the provider's answer is stored nobody knows how many segments there are, so none speaks for the whole.
+    """
+    parts = list(message.parts.values())
+    if not parts or message.submitted_on is None:
+        return (Status.SENT if any(part.status is not Status.SENDING for part in parts) else Status.SENDING), None
+    failed = [part for part in parts if part.status in FAILED]
+    if failed and message.segments == 1:
+        return failed[0].status, failed[0].error
+    arrived = sum(part.status is Status.DELIVERED for part in parts)
+    if failed:
+        counts = f"{len(failed)} of {message.segments} segments failed, {arrived} delivered"
+        why = failed[0].error or MessageError(ErrorClass.UNKNOWN, "undelivered")
+        return Status.UNDELIVERED, replace(why, detail="; ".join(filter(None, (counts, why.detail))))
+    if arrived >= message.segments:
+        return Status.DELIVERED, None
+    settled = sum(part.status in (Status.UNKNOWN, Status.DELIVERED) for part in parts)
+    if settled >= message.segments:
+        return Status.UNKNOWN, None
+    return (Status.SENT if any(part.status is not Status.SENDING for part in parts) else Status.SENDING), None
+
+
+def _sum_of_prices(message: TextMessage) -> Decimal | None:
+    prices = [part.price for part in message.parts.values() if part.price is not None]
+    known = message.submitted_on is not None and len(prices) >= message.segments
+    return sum(prices, Decimal(0)) if known else None
+
+
+def receipt_entry(receipt: DeliveryReceipt, outcome: str, now: datetime) -> HistoryEntry:
+    """The line of `history` for a receipt."""
+    segment = f"segment {receipt.provider_message_id}" if receipt.per_segment else None
+    why = receipt.error.detail if receipt.error else None
+    detail = "; ".join(filter(None, (segment, why)))
+    return HistoryEntry(now, receipt.status, "receipt", outcome, receipt.provider_status, detail or None)
+
+
+def _changed(
+    before: TextMessage,
+    known: TextMessage,
+    entry: HistoryEntry,
+    status: Status,
+    error: MessageError | None,
+    now: datetime,
+) -> TextMessage:
+    """`known`, with the status, the reason, the history and the counters that follow."""
+    moved = status is not before.status
+    signalled = moved or known.price != before.price
+    over = entry.outcome in ("duplicate", "stale") and len(before.history) >= HISTORY_LIMIT
+    return replace(
+        known,
+        status=status,
+        # Once a text gets through, what held it up before is told by the history alone.
+        error=error if moved else before.error,
+        history=before.history if over else (*before.history, entry),
+        sequence=before.sequence + signalled,
+        updated_on=now if signalled else before.updated_on,
+        due_at=None if status in FINAL else known.due_at,
+    )
