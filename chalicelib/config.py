@@ -60,31 +60,43 @@ def provider_settings(name: str) -> Mapping[str, str]:
     """
     prefix = f"SMSIGNAL_{name.upper()}_"
     plain = {key.removeprefix(prefix).lower(): value for key, value in os.environ.items() if key.startswith(prefix)}
-    return {**plain, **_secret(name)}
+    return {"stage": settings().stage, **plain, **_secret(name)}
 
 
 def _secret(name: str) -> dict[str, str]:
-    import boto3
-
+    manager = settings().secrets == "secretsmanager"
     stage = settings().stage
-    if settings().secrets == "secretsmanager":
-        manager = boto3.client("secretsmanager")
-        path, fetch = f"smsignal/{stage}/{name}", lambda: manager.get_secret_value(SecretId=path)["SecretString"]
-        missing = manager.exceptions.ResourceNotFoundException
-    else:
-        store = boto3.client("ssm")
-        path = f"/smsignal/{stage}/{name}"
-        fetch = lambda: store.get_parameter(Name=path, WithDecryption=True)["Parameter"]["Value"]  # noqa: E731
-        missing = store.exceptions.ParameterNotFound
-    try:
-        secret = json.loads(fetch())
-    except missing:
+    path = f"smsignal/{stage}/{name}" if manager else f"/smsignal/{stage}/{name}"
+    text = _from_secrets_manager(path) if manager else _from_parameter_store(path)
+    if text is None:
         return {}  # a provider that needs no credentials has none; one that does names what it misses
+    try:
+        secret = json.loads(text)
     except ValueError:
         secret = None
     if not isinstance(secret, dict):
         raise ConfigurationError(f"the secret {path} is not a JSON object of the provider's settings")
     return {str(key): str(value) for key, value in secret.items()}
+
+
+def _from_parameter_store(path: str) -> str | None:
+    from chalicelib.aws import client
+
+    ssm = client("ssm")
+    try:
+        return str(ssm.get_parameter(Name=path, WithDecryption=True)["Parameter"]["Value"])
+    except ssm.exceptions.ParameterNotFound:
+        return None
+
+
+def _from_secrets_manager(path: str) -> str | None:
+    from chalicelib.aws import client
+
+    manager = client("secretsmanager")
+    try:
+        return str(manager.get_secret_value(SecretId=path)["SecretString"])
+    except manager.exceptions.ResourceNotFoundException:
+        return None
 
 
 def messages_stream_arn() -> str:

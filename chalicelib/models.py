@@ -175,7 +175,7 @@ class _Meta:
 
 
 class ByRecipient(GlobalSecondaryIndex[Any]):
-    """Texts to one number, by time."""
+    """Outgoing texts to one number, by time."""
 
     class Meta:  # noqa: D106
         index_name = "by_recipient"
@@ -234,6 +234,8 @@ class MessageRecord(Model):
     history = HistoryAttribute()
     fail_silently = BooleanAttribute()
     validity_seconds = NumberAttribute(null=True)
+    send_at = TimeAttribute(null=True)
+    resend_on_unknown = BooleanAttribute()
     callback_url = UnicodeAttribute(null=True)
     fingerprint = UnicodeAttribute(null=True)
     sequence = NumberAttribute()
@@ -244,7 +246,7 @@ class MessageRecord(Model):
     parts = SegmentsAttribute()
 
     rank = NumberAttribute()
-    recipient = UnicodeAttribute()
+    recipient = UnicodeAttribute(null=True)
     day = UnicodeAttribute()
     position = UnicodeAttribute()
     due_shard = UnicodeAttribute(null=True)

@@ -8,9 +8,9 @@ the text first). When the condition fails, DynamoDB hands back the stored text w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,13 +19,13 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.errors import MessageNotFound, StoreUnavailable, TextMessageError
-from chalicelib.messages import DeliveryReceipt, Direction, TextMessage, rfc3339
-from chalicelib.models import MessageRecord
+from chalicelib.messages import DeliveryReceipt, Direction, TextMessage, parse_rfc3339, rfc3339
+from chalicelib.models import Due, MessageRecord
 from chalicelib.status import FINAL, RANK, Status
 from chalicelib.transitions import receipt_entry, received
 
 FIELDS = tuple(field.name for field in fields(TextMessage))
-SHARDS = "0123456789abcdef"  #: the first digit of a message id; 16 keys a day bear 16,000 new texts a second
+SHARDS = "0123456789abcdef"  #: the first digit of a message id: 16 keys a day bear 16,000 new texts a second
 
 
 class Conflict(TextMessageError):
@@ -50,7 +50,7 @@ def create(message: TextMessage) -> None:
 def get(message_id: str) -> TextMessage:
     """The stored text. Raises MessageNotFound, StoreUnavailable."""
     try:
-        with _translated():
+        with translated():
             return to_message(MessageRecord.get(message_id, consistent_read=True))
     except DoesNotExist:
         raise MessageNotFound(f"no message has the id {message_id}") from None
@@ -85,24 +85,24 @@ def change(message: TextMessage, transition: Callable[[TextMessage], TextMessage
         return after
 
 
-def advance(message_id: str, receipt: DeliveryReceipt, now: datetime) -> None:
-    """Apply a receipt: one write when it moves the status, at most two more requests a conflict when it does not.
+def advance(message_id: str, provider: str, receipt: DeliveryReceipt, now: datetime) -> None:
+    """Apply a provider's receipt: one write when it moves the status, one more when it does not.
 
-    Raises MessageNotFound when no text has that id, StoreUnavailable.
+    Raises MessageNotFound when that provider was given no text with that id, StoreUnavailable.
     """
     try:
-        _advance_unread(message_id, receipt, now)
+        _advance_unread(message_id, provider, receipt, now)
     except Conflict as conflict:
-        if conflict.current is None:
-            raise MessageNotFound(f"no message has the id {message_id}") from None
+        if conflict.current is None or conflict.current.provider != provider:
+            raise MessageNotFound(f"no message of {provider} has the id {message_id}") from None
         change(conflict.current, lambda message: received(message, receipt, now))
 
 
-def _advance_unread(message_id: str, receipt: DeliveryReceipt, now: datetime) -> None:
+def _advance_unread(message_id: str, provider: str, receipt: DeliveryReceipt, now: datetime) -> None:
     """What `transitions.received` does to a text that the receipt moves forward, as one expression."""
     new = receipt.status
     record = MessageRecord
-    condition = record.id.exists() & (record.rank < RANK[new])
+    condition = (record.provider == provider) & (record.rank < RANK[new])
     if receipt.per_segment:
         condition = condition & (record.segments == 1) & record.submitted_on.exists()
     if new is Status.CANCELED:
@@ -125,6 +125,33 @@ def _advance_unread(message_id: str, receipt: DeliveryReceipt, now: datetime) ->
     _update(MessageRecord(message_id), actions, condition)
 
 
+def due(until: datetime) -> Iterator[tuple[str, datetime]]:
+    """The texts for which something is to be done before `until`: their ids and when. Raises StoreUnavailable."""
+    with translated():
+        for digit in SHARDS:
+            for record in MessageRecord.due.query(digit, Due.due_at < until):
+                yield record.id, record.due_at
+
+
+def claim(message_id: str, due_at: str, lease: datetime) -> tuple[TextMessage, TextMessage] | None:
+    """Take a text that is due, so that nobody else does: as it was found, and as it now stands; None when it is not due.
+
+    The error is cleared, so that a text whose holder dies is told from one whose last outcome is known.
+    """
+    actions = [
+        MessageRecord.due_at.set(lease),
+        MessageRecord.attempts.set(MessageRecord.attempts + 1),
+        MessageRecord.error.remove(),
+        MessageRecord.revision.set(MessageRecord.revision + 1),
+    ]
+    try:
+        is_due = MessageRecord.due_at == parse_rfc3339(due_at)
+        found = from_image(_update(MessageRecord(message_id), actions, is_due, ReturnValues="ALL_OLD")["Attributes"])
+    except Conflict:
+        return None
+    return found, replace(found, due_at=lease, attempts=found.attempts + 1, error=None, revision=found.revision + 1)
+
+
 def shard(message_id: str) -> str:
     """The shard of a message, for indexes whose key would otherwise take every write."""
     return message_id[0]
@@ -142,21 +169,16 @@ def from_image(image: dict[str, Any]) -> TextMessage:
 
 
 def _record(message: TextMessage) -> MessageRecord:
-    day = rfc3339(message.created_on)[:10]
-    recipient = message.to if message.direction is Direction.OUTGOING else incoming_key(message.to, day, message.id)
+    created = rfc3339(message.created_on)
     return MessageRecord(
         **{name: getattr(message, name) for name in FIELDS},
         rank=RANK[message.status],
-        recipient=recipient,
-        day=f"{day}#{shard(message.id)}",
-        position=f"{rfc3339(message.created_on)}#{message.id}",
+        # Incoming texts are not in that index: one of our numbers may be the recipient of all of them.
+        recipient=message.to if message.direction is Direction.OUTGOING else None,
+        day=f"{created[:10]}#{shard(message.id)}",
+        position=f"{created}#{message.id}",
         due_shard=shard(message.id) if message.due_at else None,
     )
-
-
-def incoming_key(number: str, day: str, message_id: str) -> str:
-    """The key of `by_recipient` for an incoming text: one of our numbers may take all there are."""
-    return f"{number}#{day}#{shard(message_id)}"
 
 
 def _differences(before: TextMessage, after: TextMessage) -> list[str]:
@@ -169,24 +191,23 @@ def _assign(name: str, value: Any) -> Action:
     return action
 
 
-def _update(record: MessageRecord, actions: list[Action], condition: Condition) -> None:
-    _write(
-        "UpdateItem",
-        record.get_update_kwargs_from_instance(
-            actions, condition=condition, return_values_on_condition_failure="ALL_OLD"
-        ),
+def _update(record: MessageRecord, actions: Sequence[Action], condition: Condition, **options: str) -> dict[str, Any]:
+    kwargs = record.get_update_kwargs_from_instance(
+        list(actions), condition=condition, return_values_on_condition_failure="ALL_OLD"
     )
+    return _write("UpdateItem", {**kwargs, **options})
 
 
-def _write(operation: str, kwargs: dict[str, Any]) -> None:
+def _write(operation: str, kwargs: dict[str, Any]) -> dict[str, Any]:
     # Model.save and Model.update cannot ask for the stored item on refusal (PynamoDB 6.1); the connection below them can.
     connection = MessageRecord._get_connection().connection
-    with _translated():
-        connection.dispatch(operation, kwargs)
+    with translated():
+        answer: dict[str, Any] = connection.dispatch(operation, kwargs)
+    return answer
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """PynamoDB's and botocore's exceptions in our words."""
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -18,8 +18,11 @@ from chalicelib.status import FAILED, FINAL, Status, advances
 HISTORY_LIMIT = 100
 
 
-def accepted(message: TextMessage, submission: Submission, now: datetime) -> TextMessage:
-    """The provider took the text. Receipts that overtook this are judged now that the number of segments is known."""
+def accepted(message: TextMessage, submission: Submission, now: datetime, due_at: datetime | None) -> TextMessage:
+    """The provider took the text; `due_at` is when its final receipt must have come.
+
+    Receipts that overtook the provider's answer are judged now that the number of segments is known.
+    """
     known = replace(
         message,
         provider_message_ids=submission.provider_message_ids,
@@ -27,7 +30,7 @@ def accepted(message: TextMessage, submission: Submission, now: datetime) -> Tex
         price=submission.price if submission.price is not None else message.price,
         currency=submission.currency or message.currency,
         submitted_on=now,
-        due_at=None,
+        due_at=due_at,
     )
     new, error = _judged(known)
     moved = advances(message.status, new)
@@ -53,6 +56,17 @@ def postponed(message: TextMessage, error: SubmissionError, due_at: datetime, no
     if message.status is not Status.CREATED:  # a receipt overtook the reply: the text went out after all
         return after
     return replace(after, error=reason(error), due_at=due_at)
+
+
+def ended(message: TextMessage, now: datetime) -> TextMessage:
+    """Its time is up. What was never taken by a provider, or had a validity that is over, is `expired`; else nobody knows."""
+    doubtful = message.status is not Status.CREATED or message.history[-1].outcome == "unknown"
+    new = Status.UNKNOWN if doubtful and not message.validity_seconds else Status.EXPIRED
+    moved = advances(message.status, new)
+    entry = HistoryEntry(now, new, "clock", "applied" if moved else "stale", None, "no final receipt came in time")
+    error = message.error or MessageError(ErrorClass.UNKNOWN, "no_receipt", detail=entry.detail)
+    after = _changed(message, message, entry, new if moved else message.status, error, now)
+    return replace(after, due_at=None)
 
 
 def reason(error: SubmissionError) -> MessageError:

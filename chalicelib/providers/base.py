@@ -7,6 +7,7 @@ submitted again is decided by whoever knows the whole story (sending.py), from t
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +26,7 @@ from chalicelib.errors import (
     SubmissionError,
 )
 from chalicelib.messages import DeliveryReceipt, IncomingText, Submission, TextMessage
+from chalicelib.phone import mask
 from chalicelib.status import Status
 
 #: Seconds to connect, and between two bytes of the reply. API Gateway gives up after 29.
@@ -33,13 +35,14 @@ CONNECT_TIMEOUT, READ_TIMEOUT = 3.05, 15.0
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A request to a provider. `form` or `json` is the body; `auth` is a user and a password for HTTP Basic."""
+    """A request to a provider. `form`, `json` or `content` is the body; `auth` is a user and a password for HTTP Basic."""
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] | None = None
     json: Any = None
+    content: bytes | None = None
     auth: tuple[str, str] | None = None
 
 
@@ -55,7 +58,7 @@ class HttpResponse:
         """The body as JSON. Raises OutcomeUnknown: an answer that cannot be read may well be a yes."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise OutcomeUnknown("unreadable_reply", "the provider's reply is not JSON") from None
 
 
@@ -78,7 +81,7 @@ class Callback:
             if "json" not in self.headers.get("content-type", ""):
                 return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text)))
             loaded = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise CallbackUnreadable("the body is neither a form nor JSON") from None
         if not isinstance(loaded, dict):
             raise CallbackUnreadable("the JSON body is not an object")
@@ -146,14 +149,22 @@ class Provider:
 
     # What an adapter need not touch.
 
+    def quoted(self, text: object) -> str:
+        """The provider's own sentence, fit to be stored and logged: no credentials, numbers masked, and an end."""
+        sentence = str(text)
+        for value in sorted(self.settings.values(), key=len, reverse=True):
+            sentence = sentence.replace(value, "***") if len(value) >= 6 else sentence
+        return re.sub(r"\+?\d{7,15}", lambda number: mask(number.group()), sentence)[:200]
+
     def submit(self, message: TextMessage) -> Submission:
         """Hand the text over, once. Raises a SubmissionError whose class says what may happen next."""
-        response = self._exchange(self.build_request(message))
+        response = self.exchange(self.build_request(message))
         if response.status < 300:
             return self.parse_response(response)
         raise self.parse_error(response) or error_from_status(response)
 
-    def _exchange(self, request: HttpRequest) -> HttpResponse:
+    def exchange(self, request: HttpRequest) -> HttpResponse:
+        """One request, one answer, whatever its status. Raises ProviderUnavailable, OutcomeUnknown."""
         import requests  # here: a callback's container never needs it
 
         try:
@@ -163,7 +174,7 @@ class Provider:
                 request.method,
                 request.url,
                 headers=dict(request.headers),
-                data=request.form,
+                data=request.content if request.content is not None else request.form,
                 json=request.json,
                 auth=request.auth,
                 timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
@@ -180,12 +191,13 @@ class Provider:
 
 def _never_sent(error: Exception) -> bool:
     """Whether the connection was never made. One that broke later may have carried the text."""
-    from requests.exceptions import ConnectTimeout, InvalidURL
+    from requests.exceptions import ConnectTimeout, InvalidSchema, InvalidURL, MissingSchema
     from urllib3.exceptions import NewConnectionError, SSLError
 
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     certificate = isinstance(reason, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(reason)
-    return certificate or isinstance(error, ConnectTimeout | InvalidURL) or isinstance(reason, NewConnectionError)
+    unusable = isinstance(error, InvalidURL | InvalidSchema | MissingSchema)
+    return certificate or unusable or isinstance(error, ConnectTimeout) or isinstance(reason, NewConnectionError)
 
 
 def error_from_status(response: HttpResponse) -> SubmissionError:

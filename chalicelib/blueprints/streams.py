@@ -1,0 +1,16 @@
+"""The stream's reader: each change of a text becomes an event on the bus."""
+
+from __future__ import annotations
+
+from chalice.app import Blueprint
+
+from chalicelib.config import messages_stream_arn
+from chalicelib.relay import relay
+
+streams = Blueprint(__name__)
+
+
+@streams.on_dynamodb_record(stream_arn=messages_stream_arn(), starting_position="TRIM_HORIZON", batch_size=100)
+def on_message_change(event):  # type: ignore[no-untyped-def]
+    """Publish what changed, in order per message."""
+    relay(record for record in event)

@@ -1,0 +1,91 @@
+"""The clock and the worker: retries, schedules, lapsed leases, and texts whose outcome stays unknown.
+
+Every minute `dispatch` puts what is due within the next minute on the outbox queue, delayed to the second. Whoever takes it off
+first claims it with one conditional write on `due_at`, so a text that is found or delivered twice is handled once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from chalicelib import logs, outbox, store
+from chalicelib.errors import (
+    AccountRefused,
+    ConfigurationError,
+    ErrorClass,
+    OutcomeUnknown,
+    StoreUnavailable,
+    UnknownProvider,
+)
+from chalicelib.messages import TextMessage
+from chalicelib.retries import ACCOUNT_DELAY, LEASE, held_until, valid_until
+from chalicelib.sending import now, provider, submit
+from chalicelib.status import Status
+from chalicelib.transitions import ended, postponed
+
+log = logs.logger(__name__)
+
+SWEEP = timedelta(seconds=60)
+
+
+def dispatch() -> int:
+    """Enqueue everything that is due before the next sweep; returns how many texts there were."""
+    at, count = now(), 0
+    for message_id, due_at in store.due(at + SWEEP):
+        outbox.put(message_id, due_at, at)
+        count += 1
+    return count
+
+
+def submit_queued(tickets: Iterable[tuple[str, str]]) -> list[str]:
+    """Handle tickets, each an identifier and a body; returns the identifiers of those to be tried again."""
+    failed = []
+    for identifier, body in tickets:
+        try:
+            handle(body)
+        except StoreUnavailable:
+            log.exception("ticket goes back to the queue")
+            failed.append(identifier)
+    return failed
+
+
+def handle(ticket: str) -> TextMessage | None:
+    """Do what is due for one text; None when somebody else did, or it is not needed any more. Raises StoreUnavailable."""
+    asked, at = json.loads(ticket), now()
+    claimed = store.claim(asked["message_id"], asked["due_at"], at + LEASE)
+    if claimed is None:
+        return None
+    found, message = claimed
+    if found.status is not Status.CREATED:  # no final receipt came in time
+        return store.change(message, lambda current: ended(current, at))
+    try:
+        adapter = provider(message.provider)
+    except (ConfigurationError, UnknownProvider) as error:
+        return _postpone(
+            message, AccountRefused("not_configured", str(error)), at + timedelta(seconds=ACCOUNT_DELAY), at
+        )
+    if _in_doubt(found) and not (adapter.discards_duplicates or found.resend_on_unknown):
+        return _hold(found, message, at)
+    if at >= valid_until(found):
+        return store.change(message, lambda current: ended(current, at))
+    return submit(message, adapter, inline=False)
+
+
+def _in_doubt(found: TextMessage) -> bool:
+    """Whether the text may be out already: its last outcome is unknown, or was never recorded (a claim clears the error)."""
+    return found.attempts > 0 and (found.error is None or found.error.error_class is ErrorClass.UNKNOWN)
+
+
+def _hold(found: TextMessage, message: TextMessage, at: datetime) -> TextMessage:
+    if found.error is not None:  # it was held, and its time is up
+        return store.change(message, lambda current: ended(current, at))
+    lapsed = OutcomeUnknown("interrupted", "whoever submitted this text did not say what came of it")
+    return _postpone(message, lapsed, held_until(message, at), at)
+
+
+def _postpone(
+    message: TextMessage, why: AccountRefused | OutcomeUnknown, due_at: datetime, at: datetime
+) -> TextMessage:
+    return store.change(message, lambda current: postponed(current, why, due_at, at))

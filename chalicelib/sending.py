@@ -1,0 +1,180 @@
+"""Sending a text: create and claim it, submit it once, record what came of it.
+
+The text is stored before anything leaves the house, and whoever submits it holds a lease (`due_at`). When that lapses, the
+outcome is unknown and the clock (dispatching.py) decides; see "When a send is interrupted" in docs/statuses.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timezone
+from uuid import uuid4
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib import logs, outbox, providers, store
+from chalicelib.compose import compose
+from chalicelib.config import provider_settings, settings
+from chalicelib.encoding import count_segments, encoding_of
+from chalicelib.errors import (
+    ErrorClass,
+    IdempotencyKeyReused,
+    InvalidMessage,
+    OutcomeUnknown,
+    StoreUnavailable,
+    SubmissionError,
+)
+from chalicelib.messages import Direction, MessageError, Submission, TextMessage
+from chalicelib.providers.base import Provider
+from chalicelib.retries import LEASE, due_after, held_until
+from chalicelib.status import Status
+from chalicelib.transitions import accepted, postponed, refused
+
+log = logs.logger(__name__)
+
+
+def now() -> datetime:
+    """The clock: UTC, in the milliseconds that the store keeps."""
+    at = datetime.now(timezone.utc)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def provider(name: str) -> Provider:
+    """The adapter of that name with this stage's settings. Raises UnknownProvider, ConfigurationError."""
+    return providers.adapter(name)(provider_settings(name))
+
+
+def send(message: TextMessage, *, later: bool = False) -> tuple[TextMessage, bool]:
+    """Store the text and submit it, or leave it to the outbox; returns what stands and whether it stood already.
+
+    Raises UnknownProvider and ConfigurationError with nothing stored, IdempotencyKeyReused, StoreUnavailable.
+    """
+    adapter = provider(message.provider)
+    at = message.created_on
+    if later or (message.send_at and message.send_at > at):
+        message = replace(message, due_at=message.send_at or at)
+    else:
+        message = replace(message, due_at=at + LEASE, attempts=1)
+    try:
+        store.create(message)
+    except store.Conflict as conflict:
+        return _already(conflict.current, message), True
+    if message.attempts:
+        return submit(message, adapter), False
+    _enqueue(message)
+    return message, False
+
+
+def submit(message: TextMessage, adapter: Provider, *, inline: bool = True) -> TextMessage:
+    """Hand a claimed text to its provider and record the outcome; returns what then stands.
+
+    `inline` means that a client waits for the answer: a refusal of the account is then final, since the client is told so
+    and may turn elsewhere.
+    """
+    outcome = _outcome(message, adapter)
+    at = now()
+
+    def transition(current: TextMessage) -> TextMessage:
+        if isinstance(outcome, Submission):
+            return accepted(current, outcome, at, held_until(current, at) if current.status_report else None)
+        over = inline and outcome.error_class is ErrorClass.ACCOUNT
+        due = None if over else due_after(current, outcome, at, safe=adapter.discards_duplicates)
+        return postponed(current, outcome, due, at) if due else refused(current, outcome, at)
+
+    try:
+        message = store.change(message, transition)
+    except StoreUnavailable:
+        # The text may be out already, so this must not look like a failure to the client. Its receipt still finds it by our
+        # id; without one its lease lapses, and it is handled as an unknown outcome.
+        log.exception("outcome not stored", extra={"message_id": message.id})
+        return transition(message)
+    if message.status is Status.CREATED:
+        _enqueue(message)
+    return message
+
+
+def _enqueue(message: TextMessage) -> None:
+    """Have the outbox take it from here. The text is stored with its due time, so if the queue fails the clock finds it."""
+    try:
+        outbox.enqueue(message, now())
+    except (BotoCoreError, ClientError):
+        log.exception("outbox unavailable", extra={"message_id": message.id})
+
+
+def _outcome(message: TextMessage, adapter: Provider) -> Submission | SubmissionError:
+    try:
+        outcome: Submission | SubmissionError = adapter.submit(message)
+    except SubmissionError as error:
+        outcome = error
+    except Exception:
+        # A fault in an adapter: the request may have left, so it counts as unknown, and the log has the trace.
+        log.exception("adapter failed", extra={"message_id": message.id, "provider": message.provider})
+        outcome = OutcomeUnknown("adapter_failed", "the adapter failed; see the log")
+    if isinstance(outcome, SubmissionError):
+        log.warning(
+            "text not submitted",
+            extra={
+                "message_id": message.id,
+                "provider": message.provider,
+                "class": outcome.error_class.value,
+                "code": outcome.code,
+                "provider_code": outcome.provider_code,
+                "attempt": message.attempts,
+            },
+        )
+    return outcome
+
+
+def _already(stored: TextMessage | None, message: TextMessage) -> TextMessage:
+    if stored is None or stored.fingerprint != message.fingerprint:
+        raise IdempotencyKeyReused("this Idempotency-Key was used for another request; use a new one")
+    return stored
+
+
+def send_text(text: str, frm: str, to: str, fail_silently: bool = True, status_report: bool = False) -> TextMessage:
+    """Send one text from Python: the predecessor's call.
+
+    `frm` is what the handset shows, `to` the recipient in E.164. Returns the stored text; with `fail_silently` a text that is
+    refused comes back with that status (one that was never valid is not stored), else its TextMessageError is raised. Raises
+    StoreUnavailable and ConfigurationError in any case: then nothing was sent, and silence would lose the text.
+    """
+    config = settings()
+    body = {"text": text, "from": frm, "to": to, "status_report": status_report, "fail_silently": fail_silently}
+    try:
+        message = compose(body, now=now(), default_provider=config.provider)
+    except InvalidMessage as error:
+        if not fail_silently:
+            raise
+        log.warning("text refused", extra={"fields": sorted(error.errors)})
+        return _never_valid(text, frm, to, error)
+    if config.public_url:
+        message = replace(message, callback_url=f"{config.public_url}/callback/{message.provider}")
+    message, _ = send(message)
+    if message.status is Status.REFUSED and message.error and not fail_silently:
+        raise submission_error(message.error)
+    return message
+
+
+def _never_valid(text: str, frm: str, to: str, error: InvalidMessage) -> TextMessage:
+    at = now()
+    faults = {"to": ErrorClass.RECIPIENT, "from": ErrorClass.SENDER}
+    why = MessageError(faults.get(next(iter(error.errors)), ErrorClass.CONTENT), "invalid", detail=str(error))
+    return TextMessage(
+        id=uuid4().hex,
+        direction=Direction.OUTGOING,
+        frm=frm,
+        to=to,
+        text=text,
+        encoding=encoding_of(text),
+        segments=count_segments(text),
+        status=Status.REFUSED,
+        created_on=at,
+        updated_on=at,
+        error=why,
+    )
+
+
+def submission_error(error: MessageError) -> SubmissionError:
+    """The exception of a stored reason."""
+    kinds = {kind.error_class: kind for kind in SubmissionError.__subclasses__()}
+    return kinds[error.error_class](error.code, error.detail or "", provider_code=error.provider_code)
