@@ -21,7 +21,8 @@ from chalicelib.errors import (
 )
 from chalicelib.messages import TextMessage
 from chalicelib.retries import ACCOUNT_DELAY, LEASE, held_until, valid_until
-from chalicelib.sending import now, provider, submit
+from chalicelib.sending import submit
+from chalicelib.stage import now, provider
 from chalicelib.status import Status
 from chalicelib.transitions import ended, postponed
 

@@ -41,8 +41,8 @@ class MessageError:
 
     @classmethod
     def from_json(cls, error: Mapping[str, Any]) -> MessageError:
-        """The error in a message's or an event's JSON."""
-        return cls(ErrorClass(error["class"]), error["code"], error["provider_code"], error["detail"])
+        """The error in a message's or an event's JSON; what is missing is None."""
+        return cls(ErrorClass(error["class"]), error["code"], error.get("provider_code"), error.get("detail"))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from pynamodb.models import Model
 
 from chalicelib.config import settings
 from chalicelib.encoding import Encoding
-from chalicelib.errors import ErrorClass
 from chalicelib.messages import Direction, HistoryEntry, MessageError, Segment, parse_rfc3339, rfc3339
 from chalicelib.status import Status
 
@@ -100,25 +99,17 @@ class StringMapAttribute(Attribute[Mapping[str, str]]):
         return _from_map(value)
 
 
-def _error_to_map(error: MessageError) -> Item:
-    return _to_map({**vars(error), "error_class": error.error_class.value})
-
-
-def _error_from_map(item: Item) -> MessageError:
-    fields = _from_map(item)
-    return MessageError(ErrorClass(fields.pop("error_class")), **fields)
-
-
 class ErrorAttribute(Attribute[MessageError]):
-    """Why a text was not delivered."""
+    """Why a text was not delivered, as contract.md has it."""
 
     attr_type = MAP
 
-    def serialize(self, value: MessageError) -> Item:  # noqa: D102
-        return _error_to_map(value)
+    def serialize(self, value: MessageError | dict[str, str | None]) -> Item:
+        """Also of the JSON: in an update PynamoDB takes nothing but a dict for a map."""
+        return _to_map(value if isinstance(value, dict) else value.as_json())
 
     def deserialize(self, value: Item) -> MessageError:  # noqa: D102
-        return _error_from_map(value)
+        return MessageError.from_json(_from_map(value))
 
 
 class HistoryAttribute(Attribute[tuple[HistoryEntry, ...]]):
@@ -154,7 +145,7 @@ class SegmentsAttribute(Attribute[Mapping[str, Segment]]):
     def _to_item(segment: Segment) -> Item:
         price = None if segment.price is None else str(segment.price)
         item = _to_map({"status": segment.status.value, "price": price})
-        return {**item, "error": {"M": _error_to_map(segment.error)}} if segment.error else item
+        return {**item, "error": {"M": _to_map(segment.error.as_json())}} if segment.error else item
 
     @staticmethod
     def _from_item(item: Item) -> Segment:
@@ -162,7 +153,7 @@ class SegmentsAttribute(Attribute[Mapping[str, Segment]]):
         return Segment(
             Status(item["status"]["S"]),
             Decimal(price["S"]) if price else None,
-            _error_from_map(error["M"]) if error else None,
+            MessageError.from_json(_from_map(error["M"])) if error else None,
         )
 
 

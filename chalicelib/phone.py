@@ -15,8 +15,8 @@ from __future__ import annotations
 from string import ascii_letters, digits
 
 # The default alphabet has more; this is what networks let through. Letters, digits and space go everywhere;
-# - _ + & are on Twilio's list (https://www.twilio.com/docs/messaging/api/alphasender-resource); most operators
-# take the full stop (https://46elks.com/kb/text-sender-id). A provider that takes less says so itself.
+# - _ + & are Twilio's (https://www.twilio.com/docs/messaging/api/alphasender-resource); most operators take
+# the full stop (https://46elks.com/kb/text-sender-id). A provider that takes less says so itself.
 _ALPHANUMERIC = frozenset(ascii_letters + digits + " -_.&+")
 
 _RECIPIENT_FORM = "Write the recipient in E.164: + and 7 to 15 digits, country code first, no spaces."

@@ -6,7 +6,7 @@ from chalicelib import inbound, logs, store
 from chalicelib.errors import MessageNotFound, StoreUnavailable
 from chalicelib.messages import DeliveryReceipt, IncomingText
 from chalicelib.providers.base import Callback, Reply
-from chalicelib.sending import now, provider
+from chalicelib.stage import now, provider
 from chalicelib.status import Status
 
 log = logs.logger(__name__)

@@ -7,14 +7,13 @@ outcome is unknown and the clock (dispatching.py) decides; see "When a send is i
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timezone
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import logs, outbox, providers, store
+from chalicelib import logs, outbox, store
 from chalicelib.compose import compose
-from chalicelib.config import provider_settings, settings
+from chalicelib.config import settings
 from chalicelib.encoding import count_segments, encoding_of
 from chalicelib.errors import (
     ErrorClass,
@@ -27,21 +26,11 @@ from chalicelib.errors import (
 from chalicelib.messages import Direction, MessageError, Submission, TextMessage
 from chalicelib.providers.base import Provider
 from chalicelib.retries import LEASE, due_after, held_until
+from chalicelib.stage import now, provider
 from chalicelib.status import Status
 from chalicelib.transitions import accepted, postponed, refused
 
 log = logs.logger(__name__)
-
-
-def now() -> datetime:
-    """The clock: UTC, in the milliseconds that the store keeps."""
-    at = datetime.now(timezone.utc)
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
-
-
-def provider(name: str) -> Provider:
-    """The adapter of that name with this stage's settings. Raises UnknownProvider, ConfigurationError."""
-    return providers.adapter(name)(provider_settings(name))
 
 
 def send(message: TextMessage, *, later: bool = False) -> tuple[TextMessage, bool]:

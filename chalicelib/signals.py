@@ -18,6 +18,7 @@ from chalicelib.messages import Direction, StatusChange, TextMessage
 #: EventBridge takes ten entries a request, and each may fail by itself.
 #: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
 BATCH, TRIES = 10, 3
+PAUSE = 0.1  # seconds before the second try, doubled for the third
 
 
 def status_change(before: TextMessage | None, after: TextMessage) -> StatusChange | None:
@@ -65,7 +66,7 @@ def _publish_batch(changes: list[StatusChange]) -> list[tuple[StatusChange, str]
     left = [(change, "") for change in changes]
     for attempt in range(TRIES):
         if attempt:
-            time.sleep(0.1 * 2**attempt)  # a throttled entry needs a moment
+            time.sleep(PAUSE * 2 ** (attempt - 1))  # a throttled entry needs a moment
         answer = aws.client("events").put_events(Entries=[_entry(change) for change, _ in left])
         if not answer.get("FailedEntryCount"):
             return []

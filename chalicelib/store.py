@@ -8,6 +8,7 @@ the text first). When the condition fails, DynamoDB hands back the stored text w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -19,12 +20,13 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from chalicelib.errors import MessageNotFound, StoreUnavailable, TextMessageError
-from chalicelib.messages import DeliveryReceipt, Direction, TextMessage, parse_rfc3339, rfc3339
+from chalicelib.messages import DeliveryReceipt, Direction, MessageError, TextMessage, parse_rfc3339, rfc3339
 from chalicelib.models import Due, MessageRecord
 from chalicelib.status import FINAL, RANK, Status
 from chalicelib.transitions import receipt_entry, received
 
 FIELDS = tuple(field.name for field in fields(TextMessage))
+MESSAGE_ID = re.compile("[0-9a-f]{32}")
 SHARDS = "0123456789abcdef"  #: the first digit of a message id: 16 keys a day bear 16,000 new texts a second
 
 
@@ -49,11 +51,12 @@ def create(message: TextMessage) -> None:
 
 def get(message_id: str) -> TextMessage:
     """The stored text. Raises MessageNotFound, StoreUnavailable."""
+    _check_id(message_id)
     try:
         with translated():
             return to_message(MessageRecord.get(message_id, consistent_read=True))
     except DoesNotExist:
-        raise MessageNotFound(f"no message has the id {message_id}") from None
+        raise MessageNotFound("no message has that id") from None
 
 
 def save(before: TextMessage, after: TextMessage) -> None:
@@ -82,7 +85,7 @@ def change(message: TextMessage, transition: Callable[[TextMessage], TextMessage
                 raise MessageNotFound(f"the message {message.id} is gone") from None
             message = conflict.current
             continue
-        return after
+        return replace(after, revision=message.revision + 1)
 
 
 def advance(message_id: str, provider: str, receipt: DeliveryReceipt, now: datetime) -> None:
@@ -90,11 +93,12 @@ def advance(message_id: str, provider: str, receipt: DeliveryReceipt, now: datet
 
     Raises MessageNotFound when that provider was given no text with that id, StoreUnavailable.
     """
+    _check_id(message_id)
     try:
         _advance_unread(message_id, provider, receipt, now)
     except Conflict as conflict:
         if conflict.current is None or conflict.current.provider != provider:
-            raise MessageNotFound(f"no message of {provider} has the id {message_id}") from None
+            raise MessageNotFound(f"{provider} was given no message with that id") from None
         change(conflict.current, lambda message: received(message, receipt, now))
 
 
@@ -111,7 +115,7 @@ def _advance_unread(message_id: str, provider: str, receipt: DeliveryReceipt, no
         record.status.set(new),
         record.rank.set(RANK[new]),
         record.updated_on.set(now),
-        record.history.set(record.history.append((receipt_entry(receipt, "applied", now),))),
+        record.history.set(record.history.append([receipt_entry(receipt, "applied", now)])),
         record.sequence.set(record.sequence + 1),
         record.revision.set(record.revision + 1),
         _assign("error", receipt.error),
@@ -152,6 +156,12 @@ def claim(message_id: str, due_at: str, lease: datetime) -> tuple[TextMessage, T
     return found, replace(found, due_at=lease, attempts=found.attempts + 1, error=None, revision=found.revision + 1)
 
 
+def _check_id(message_id: str) -> None:
+    """What is no id of ours is nobody's: it is not asked for, and DynamoDB would call an empty or huge key an error."""
+    if not MESSAGE_ID.fullmatch(message_id):
+        raise MessageNotFound("no message has that id")
+
+
 def shard(message_id: str) -> str:
     """The shard of a message, for indexes whose key would otherwise take every write."""
     return message_id[0]
@@ -187,6 +197,10 @@ def _differences(before: TextMessage, after: TextMessage) -> list[str]:
 
 def _assign(name: str, value: Any) -> Action:
     attribute = getattr(MessageRecord, name)
+    if isinstance(value, tuple):
+        value = list(value)  # PynamoDB takes anything else for one element of the list
+    elif isinstance(value, MessageError):
+        value = value.as_json()  # and nothing but a dict for a map
     action: Action = attribute.remove() if value is None else attribute.set(value)
     return action
 

@@ -16,6 +16,7 @@ from chalicelib.config import settings
 from chalicelib.errors import ErrorClass, InvalidMessage, UnknownProvider
 from chalicelib.messages import Direction, TextMessage, parse_rfc3339
 from chalicelib.phone import from_provider
+from chalicelib.stage import now
 from chalicelib.status import Status
 from chalicelib.store_keys import ApiKey
 
@@ -90,7 +91,6 @@ def _json_object(request: Any) -> dict[str, Any]:
 
 def _composed(body: dict[str, Any], key: ApiKey, idempotency_key: str | None) -> TextMessage:
     from chalicelib.compose import compose, id_of_key
-    from chalicelib.sending import now
 
     config = settings()
     message = compose(body, now=now(), default_provider=config.provider, default_sender=config.default_sender)
@@ -115,7 +115,6 @@ def _answer(message: TextMessage, replayed: bool) -> Response:
 
 
 def _filter(asked: dict[str, str]) -> Filter:
-    from chalicelib.sending import now
     from chalicelib.store_lists import Filter
 
     wanted: dict[str, Any] = {"until": now()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalice.app import Blueprint, SQSEvent
 
 from chalicelib.config import settings
-from chalicelib.sending import now, provider
+from chalicelib.stage import now, provider
 
 sandbox = Blueprint(__name__)
 

@@ -94,7 +94,9 @@ class Sandbox(Provider):
         except KeyError:
             raise CallbackUnreadable("it names no status or no message") from None
         status = self.STATUSES.get(word, Status.UNKNOWN)
-        error = MessageError(ErrorClass.RECIPIENT, word, word, "as the sandbox was asked to") if status in FAILED else None
+        error = (
+            MessageError(ErrorClass.RECIPIENT, word, word, "as the sandbox was asked to") if status in FAILED else None
+        )
         return (DeliveryReceipt(status, word, message_id, f"sandbox-{message_id}", error=error),)
 
     def _signature(self, timestamp: str, body: bytes) -> str:

@@ -1,0 +1,581 @@
+"""Vonage: what is sent, what its answers mean, which callbacks are believed and what they say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from chalicelib.errors import (
+    AccountRefused,
+    CallbackNotAuthentic,
+    CallbackUnreadable,
+    ConfigurationError,
+    ContentRefused,
+    ErrorClass,
+    OutcomeUnknown,
+    ProviderThrottled,
+    RecipientRefused,
+    SenderRefused,
+    SubmissionError,
+)
+from chalicelib.messages import DeliveryReceipt, IncomingText, MessageError, Submission
+from chalicelib.providers.base import Callback, HttpResponse
+from chalicelib.providers.vonage import METHODS, Vonage
+from chalicelib.status import Status
+
+SECRET = "s3cr3ts3cr3ts3cr3t"
+SETTINGS = {"api_key": "abcd1234", "api_secret": "s3cr3t-of-the-api", "signature_secret": SECRET}
+ID = "0123456789abcdef0123456789abcdef"
+RECEIPT = {
+    "msisdn": "447700900000",
+    "to": "AcmeInc",
+    "network-code": "23410",
+    "messageId": "0A0000001234567B",
+    "price": "0.03330000",
+    "status": "delivered",
+    "scts": "2610081203",
+    "err-code": "0",
+    "api-key": "abcd1234",
+    "client-ref": ID,
+    "message-timestamp": "2026-10-08 12:03:05",
+    "timestamp": "1791460985",
+    "nonce": "ec11dd3e-1e7f-4db5-9467-82b02cd223b9",
+}
+INCOMING = {
+    "api-key": "abcd1234",
+    "msisdn": "447700900001",
+    "to": "447700900000",
+    "messageId": "0A0000000123ABCD1",
+    "text": "STOP",
+    "type": "text",
+    "keyword": "STOP",
+    "message-timestamp": "2026-10-08 12:05:00",
+    "timestamp": "1791460985",
+    "nonce": "ec11dd3e-1e7f-4db5-9467-82b02cd223b9",
+}
+SIGNED_AT = datetime.fromtimestamp(1791460985, tz=timezone.utc)
+
+
+def vonage(**settings: str) -> Vonage:
+    return Vonage({**SETTINGS, **settings})
+
+
+def query(params: dict[str, str]) -> Callback:
+    return Callback("GET", "https://sms.example.com/api/callback/vonage", query=tuple(params.items()))
+
+
+def form(params: dict[str, str]) -> Callback:
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    return Callback("POST", "https://sms.example.com/api/callback/vonage", kind, body=urlencode(params).encode())
+
+
+def as_json(params: Any) -> Callback:
+    kind = {"content-type": "application/json; charset=utf-8"}
+    return Callback("POST", "https://sms.example.com/api/callback/vonage", kind, body=json.dumps(params).encode())
+
+
+def signed(params: dict[str, str], secret: str = SECRET) -> dict[str, str]:
+    """By hand, in the default mode, for values without `&` and `=`; the vectors and the vendor's package do the rest."""
+    text = "".join(f"&{name}={params[name]}" for name in sorted(params))
+    return {**params, "sig": hashlib.md5((text + secret).encode()).hexdigest().upper()}
+
+
+def genuine_callback(now: datetime) -> Callback:
+    """For test_conformance.py."""
+    return form(signed({**RECEIPT, "timestamp": str(int(now.timestamp()))}))
+
+
+def reply(*entries: dict[str, str]) -> HttpResponse:
+    body = {"message-count": str(len(entries)), "messages": list(entries)}
+    return HttpResponse(200, {"content-type": "application/json"}, json.dumps(body).encode())
+
+
+def taken(number: str = "0A01", **changes: str) -> dict[str, str]:
+    entry = {"to": "33987654321", "message-id": number, "status": "0", "message-price": "0.03330000"}
+    return {**entry, "remaining-balance": "3.14", "network": "20810", **changes}
+
+
+def not_taken(status: str, text: str = "Whatever") -> dict[str, str]:
+    return {"status": status, "error-text": text}
+
+
+# What is sent.
+
+USUAL = {
+    "from": "33123456789",
+    "to": "33987654321",
+    "text": "Your code is 4711",
+    "client-ref": ID,
+    "status-report-req": "1",
+    "callback": "https://sms.example.com/api/callback/any",
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param({}, USUAL, id="numbers go without plus, our id as client-ref"),
+        pytest.param({"frm": "Acme+Co"}, {**USUAL, "from": "Acme+Co"}, id="a name keeps its plus"),
+        pytest.param({"text": "[50 €]"}, {**USUAL, "text": "[50 €]"}, id="GSM-7 is Vonage's default"),
+        pytest.param({"text": "Привет"}, {**USUAL, "text": "Привет", "type": "unicode"}, id="UCS-2 is asked for"),
+        pytest.param({"validity_seconds": 90}, {**USUAL, "ttl": "90000"}, id="validity goes in milliseconds"),
+        pytest.param(
+            {"status_report": False},
+            {name: value for name, value in USUAL.items() if name != "callback"} | {"status-report-req": "0"},
+            id="no report wanted, no URL given",
+        ),
+        pytest.param(
+            {"callback_url": None},
+            {name: value for name, value in USUAL.items() if name != "callback"},
+            id="without a URL of ours the dashboard's is used",
+        ),
+        pytest.param(
+            {"callback_url": "https://sms.example.com/" + "x" * 76},
+            {**USUAL, "callback": "https://sms.example.com/" + "x" * 76},
+            id="a URL of 100 characters is given",
+        ),
+        pytest.param(
+            {"callback_url": "https://sms.example.com/" + "x" * 77},
+            {name: value for name, value in USUAL.items() if name != "callback"},
+            id="a longer one would have the text refused",
+        ),
+    ],
+)
+def test_request(outgoing: Any, given: dict[str, Any], expected: dict[str, str]) -> None:
+    assert vonage().build_request(outgoing(**given)).form == expected
+
+
+def test_request_is_a_form_with_the_credentials_in_a_header(outgoing: Any) -> None:
+    request = vonage().build_request(outgoing())
+    assert (request.method, request.url) == ("POST", "https://rest.nexmo.com/sms/json")
+    assert request.auth == ("abcd1234", "s3cr3t-of-the-api")
+    assert request.json is None
+
+
+def test_another_host_can_be_set(outgoing: Any) -> None:
+    assert vonage(base_url="http://localhost:1/").build_request(outgoing()).url == "http://localhost:1/sms/json"
+
+
+@pytest.mark.parametrize("name", ["api_key", "api_secret"])
+def test_settings_without_which_nothing_works(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=name):
+        Vonage({**SETTINGS, name: ""})
+
+
+# What its answers mean.
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        pytest.param(
+            reply(taken()),
+            Submission(("0A01",), "0", 1, Decimal("0.0333"), "EUR"),
+            id="one segment is taken",
+        ),
+        pytest.param(
+            reply(taken("0A01"), taken("0A02"), taken("0A03")),
+            Submission(("0A01", "0A02", "0A03"), "0", 3, Decimal("0.0999"), "EUR"),
+            id="each segment has an id and a price",
+        ),
+        pytest.param(
+            reply(taken("0A01"), taken("0A02", **{"message-price": ""})),
+            Submission(("0A01", "0A02"), "0", 2, None, None),
+            id="a sum that lacks a price is no price",
+        ),
+        pytest.param(
+            reply(taken("0A01"), not_taken("1"), not_taken("1")),
+            Submission(("0A01",), "0,1", 3, Decimal("0.0333"), "EUR"),
+            id="partly taken counts all segments and is no refusal",
+        ),
+        pytest.param(
+            reply(not_taken("5"), taken("0A02")),
+            Submission(("0A02",), "5,0", 2, Decimal("0.0333"), "EUR"),
+            id="partly taken, the first one not",
+        ),
+    ],
+)
+def test_a_text_is_taken(answer: HttpResponse, outcome: Submission) -> None:
+    assert vonage().parse_response(answer) == outcome
+
+
+def test_the_currency_is_the_one_of_the_account() -> None:
+    assert vonage(currency="GBP").parse_response(reply(taken())).currency == "GBP"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "code"),
+    [
+        ("1", ProviderThrottled, "throttled"),
+        ("2", ContentRefused, "missing_parameter"),
+        ("3", RecipientRefused, "invalid_recipient"),
+        ("4", AccountRefused, "credentials"),
+        ("5", OutcomeUnknown, "internal_error"),
+        ("6", RecipientRefused, "invalid_recipient"),
+        ("7", RecipientRefused, "barred"),
+        ("8", AccountRefused, "account_barred"),
+        ("9", AccountRefused, "no_credit"),
+        ("10", ProviderThrottled, "too_many_connections"),
+        ("11", AccountRefused, "not_permitted"),
+        ("12", ContentRefused, "too_long"),
+        ("14", AccountRefused, "credentials"),
+        ("15", SenderRefused, "invalid_sender"),
+        ("22", RecipientRefused, "invalid_network"),
+        ("23", AccountRefused, "invalid_callback_url"),
+        ("29", AccountRefused, "recipient_not_allowed"),
+        ("32", AccountRefused, "credentials"),
+        ("33", RecipientRefused, "deactivated"),
+        ("77", OutcomeUnknown, "unknown_refusal"),
+    ],
+)
+def test_a_text_is_refused(status: str, kind: type[SubmissionError], code: str) -> None:
+    with pytest.raises(SubmissionError) as caught:
+        vonage().parse_response(reply(not_taken(status, "As they say")))
+    error = caught.value
+    assert type(error) is kind
+    assert (error.code, error.provider_code, error.detail) == (code, status, "As they say")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Throughput Rate Exceeded - please wait [ 250 ] and retry", 0.25),
+        ("Throughput Rate Exceeded - please wait [1000] and retry", 1.0),
+        ("Throttled", None),
+    ],
+)
+def test_throttled_says_how_long_in_milliseconds(text: str, seconds: float | None) -> None:
+    with pytest.raises(ProviderThrottled) as caught:
+        vonage().parse_response(reply(not_taken("1", text)))
+    assert caught.value.retry_after == seconds
+
+
+def test_one_doubtful_segment_makes_a_refused_text_doubtful() -> None:
+    with pytest.raises(OutcomeUnknown):
+        vonage().parse_response(reply(not_taken("1"), not_taken("5")))
+
+
+def test_a_refusal_repeats_neither_number_nor_credentials() -> None:
+    with pytest.raises(SubmissionError) as caught:
+        vonage().parse_response(reply(not_taken("6", "abcd1234: to +33987654321 with s3cr3t-of-the-api: no route")))
+    assert caught.value.detail == "***: to +339******21 with ***: no route"
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "<html>", "[]", "{}", "null", '{"messages": null}', '{"messages": []}', '{"messages": ["0"]}', "[" * 100_000],
+)
+def test_an_answer_that_cannot_be_read_may_be_a_yes(body: str) -> None:
+    with pytest.raises(OutcomeUnknown):
+        vonage().parse_response(HttpResponse(200, {}, body.encode()))
+
+
+# Which callbacks are believed.
+
+SHAPES = pytest.mark.parametrize("shape", [query, form, as_json])
+
+
+@SHAPES
+def test_a_signed_callback_is_believed(shape: Any) -> None:
+    vonage().verify_callback(shape(signed(RECEIPT)), SIGNED_AT)
+
+
+@pytest.mark.parametrize(
+    ("method", "digest"),
+    [
+        ("md5hash", "9993ef1c21a52d6b1ff18ebb22b525f9"),
+        ("md5", "e7c10921e6a384315c50a28c153b6f9d"),
+        ("sha1", "2ec69ec50c09f1629a865bd0983d898d8d43c622"),
+        ("sha256", "487e57a901c31f8b3ee27ccb65bdd785c21556c7c0a2fe7990b5be4714978bc6"),
+        (
+            "sha512",
+            "7f288be370ea207bd985b9291a101c6246a09edc6eb8f8621d7e0bdf6b7b2d8d"
+            "8cf35ecd349659afe2903ff4cf3cedfcebc53589b0c8ba1a862337864ca22f59",
+        ),
+    ],
+)
+def test_the_signature_is_the_known_one(method: str, digest: str) -> None:
+    params = {**RECEIPT, "client-ref": "m&1=2", "sig": digest}
+    vonage(signature_method=method).verify_callback(form(params), SIGNED_AT)
+
+
+@SHAPES
+@pytest.mark.parametrize("method", METHODS[1:])
+@pytest.mark.parametrize("text", ["Hello", "a&b=c", "Ünïcode 😀", "50%+1 _&_=", " "])
+def test_the_signature_is_the_one_that_the_vendors_package_makes(shape: Any, method: Any, text: str) -> None:
+    from vonage_http_client import Auth  # it cannot do `md5hash`
+
+    auth = Auth(api_key="abcd1234", signature_secret=SECRET, signature_method=method)
+    params = {**INCOMING, "text": text}
+    digest = auth.sign_params(dict(params))
+    for sig in (digest, digest.upper()):
+        vonage(signature_method=method).verify_callback(shape({**params, "sig": sig}), SIGNED_AT)
+
+
+def test_a_blank_value_may_be_signed_or_left_out() -> None:
+    with_blank = signed({**INCOMING, "text": "", "keyword": " "})
+    vonage().verify_callback(form(with_blank), SIGNED_AT)
+    without = signed({name: value for name, value in INCOMING.items() if name not in ("text", "keyword")})
+    vonage().verify_callback(form({**without, "text": "", "keyword": " "}), SIGNED_AT)
+
+
+@SHAPES
+@pytest.mark.parametrize("name", [*RECEIPT, "sig"])
+def test_a_flipped_byte_is_refused(shape: Any, name: str) -> None:
+    params = signed(RECEIPT)
+    flipped = params[name][:-1] + chr(ord(params[name][-1]) ^ 1)
+    with pytest.raises(CallbackNotAuthentic):
+        vonage().verify_callback(shape({**params, name: flipped}), SIGNED_AT)
+
+
+@SHAPES
+@pytest.mark.parametrize("name", [*RECEIPT, "sig"])
+def test_a_missing_parameter_is_refused(shape: Any, name: str) -> None:
+    params = signed(RECEIPT)
+    del params[name]
+    with pytest.raises(CallbackNotAuthentic):
+        vonage().verify_callback(shape(params), SIGNED_AT)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"extra": "1"}, id="a parameter is added"),
+        pytest.param({"sig": ""}, id="the signature is empty"),
+        pytest.param({"sig": "ſ" * 32}, id="the signature is not ASCII"),
+        pytest.param({"sig": "\ud83d"}, id="the signature is half an emoji"),
+        pytest.param({"to": "\ud83d"}, id="a value is half an emoji"),
+        pytest.param({"sig": hashlib.md5(b"").hexdigest()}, id="the signature is of nothing"),
+    ],
+)
+def test_a_forged_callback_is_refused(changes: dict[str, str]) -> None:
+    with pytest.raises(CallbackNotAuthentic):
+        vonage().verify_callback(as_json({**signed(RECEIPT), **changes}), SIGNED_AT)
+
+
+def test_a_name_cannot_swallow_its_neighbour() -> None:
+    params = signed({**RECEIPT, "status": "failed", "err-code": "6"})
+    swallowed = {name: value for name, value in params.items() if name not in ("client-ref", "err-code")}
+    swallowed[f"client-ref={ID}&err-code"] = "6"
+    with pytest.raises(CallbackNotAuthentic):
+        vonage().verify_callback(form(swallowed), SIGNED_AT)
+
+
+def test_a_repeated_parameter_is_read_as_it_is_signed() -> None:
+    forged = urlencode(signed(RECEIPT)).encode() + b"&status=failed"
+    with pytest.raises(CallbackNotAuthentic):
+        vonage().verify_callback(Callback("POST", "https://sms.example.com", body=forged), SIGNED_AT)
+    harmless = Callback("POST", "https://sms.example.com", body=b"status=failed&" + urlencode(signed(RECEIPT)).encode())
+    vonage().verify_callback(harmless, SIGNED_AT)
+    assert vonage().parse_callback(harmless) == vonage().parse_callback(form(RECEIPT))
+
+
+@pytest.mark.parametrize(
+    ("age", "settings"),
+    [
+        pytest.param(timedelta(), {}, id="at once"),
+        pytest.param(timedelta(minutes=-4), {}, id="Vonage's clock is ahead"),
+        pytest.param(timedelta(hours=24), {}, id="the last of a day's attempts"),
+        pytest.param(timedelta(seconds=60), {"signature_max_age": "60"}, id="within the window that is set"),
+    ],
+)
+def test_a_callback_may_be_as_old_as_the_last_attempt(age: timedelta, settings: dict[str, str]) -> None:
+    vonage(**settings).verify_callback(form(signed(RECEIPT)), SIGNED_AT + age)
+
+
+@pytest.mark.parametrize(
+    ("age", "settings"),
+    [
+        pytest.param(timedelta(hours=25), {}, id="older than any attempt"),
+        pytest.param(timedelta(minutes=-6), {}, id="from the future"),
+        pytest.param(timedelta(seconds=61), {"signature_max_age": "60"}, id="outside the window that is set"),
+    ],
+)
+def test_an_old_callback_is_refused(age: timedelta, settings: dict[str, str]) -> None:
+    with pytest.raises(CallbackNotAuthentic, match="time"):
+        vonage(**settings).verify_callback(form(signed(RECEIPT)), SIGNED_AT + age)
+
+
+@pytest.mark.parametrize("timestamp", ["", "soon", "-1", "1e9", "1791460985.0", "١٧٩١٤٦٠٩٨٥", "9" * 5000])
+def test_a_signed_callback_needs_a_time(timestamp: str) -> None:
+    with pytest.raises(CallbackNotAuthentic, match="time"):
+        vonage().verify_callback(form(signed({**RECEIPT, "timestamp": timestamp})), SIGNED_AT)
+
+
+@pytest.mark.parametrize("secret", ["", " ", ",\n"])
+def test_without_a_secret_nothing_is_believed(secret: str) -> None:
+    with pytest.raises(CallbackNotAuthentic, match="set signature_secret"):
+        vonage(signature_secret=secret).verify_callback(form(signed(RECEIPT, secret="")), SIGNED_AT)
+
+
+@pytest.mark.parametrize("separator", [" ", ",", ", ", "\n"])
+def test_two_secrets_are_good_while_one_replaces_the_other(separator: str) -> None:
+    provider = vonage(signature_secret=f"old-secret{separator}new-secret")
+    provider.verify_callback(form(signed(RECEIPT, "old-secret")), SIGNED_AT)
+    provider.verify_callback(form(signed(RECEIPT, "new-secret")), SIGNED_AT)
+    with pytest.raises(CallbackNotAuthentic):
+        provider.verify_callback(form(signed(RECEIPT, f"old-secret{separator}new-secret")), SIGNED_AT)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"signature_method": "rot13"}, {"signature_max_age": "a day"}, {"signature_max_age": "-1"}]
+)
+def test_settings_that_are_wrong(settings: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(settings))):
+        vonage(**settings).verify_callback(form(signed(RECEIPT)), SIGNED_AT)
+
+
+@pytest.mark.parametrize("probe", [query({}), form({}), as_json({})], ids=["query", "form", "json"])
+def test_the_dashboards_probe_is_answered(probe: Callback) -> None:
+    provider = Vonage({name: value for name, value in SETTINGS.items() if name != "signature_secret"})
+    provider.verify_callback(probe, SIGNED_AT)
+    assert provider.parse_callback(probe) == ()
+
+
+# What they say.
+
+
+def receipt(status: Status, word: str, error: MessageError | None = None) -> DeliveryReceipt:
+    return DeliveryReceipt(status, word, ID, "0A0000001234567B", True, error, Decimal("0.0333"), "EUR")
+
+
+@SHAPES
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({"status": "accepted"}, receipt(Status.SENT, "accepted"), id="accepted by the carrier is sent"),
+        pytest.param({"status": "buffered"}, receipt(Status.SENT, "buffered"), id="buffered is sent"),
+        pytest.param({}, receipt(Status.DELIVERED, "delivered"), id="delivered is delivered"),
+        pytest.param(
+            {"status": "expired", "err-code": "2"},
+            receipt(Status.EXPIRED, "expired 2", MessageError(ErrorClass.RECIPIENT, "absent", "2")),
+            id="expired is expired, with the reason",
+        ),
+        pytest.param(
+            {"status": "failed", "err-code": "12"},
+            receipt(Status.UNDELIVERED, "failed 12", MessageError(ErrorClass.RECIPIENT, "unreachable", "12")),
+            id="failed is undelivered",
+        ),
+        pytest.param(
+            {"status": "failed", "err-code": "6"},
+            receipt(Status.REJECTED, "failed 6", MessageError(ErrorClass.CONTENT, "spam", "6")),
+            id="failed as spam is rejected",
+        ),
+        pytest.param(
+            {"status": "failed", "err-code": "9"},
+            receipt(Status.REJECTED, "failed 9", MessageError(ErrorClass.RECIPIENT, "opted_out", "9")),
+            id="failed as opted out is rejected",
+        ),
+        pytest.param(
+            {"status": "failed", "err-code": "51"},
+            receipt(Status.REJECTED, "failed 51", MessageError(ErrorClass.SENDER, "header_filter", "51")),
+            id="failed at India's filters is rejected",
+        ),
+        pytest.param(
+            {"status": "failed", "err-code": "95"},
+            receipt(Status.UNDELIVERED, "failed 95", MessageError(ErrorClass.UNKNOWN, "undelivered", "95")),
+            id="failed for a reason nobody has described is undelivered",
+        ),
+        pytest.param(
+            {"status": "failed", "err-code": ""},
+            receipt(Status.UNDELIVERED, "failed", MessageError(ErrorClass.UNKNOWN, "undelivered")),
+            id="failed without a reason is undelivered",
+        ),
+        pytest.param(
+            {"status": "undeliv", "err-code": "8"},
+            receipt(Status.UNDELIVERED, "undeliv 8", MessageError(ErrorClass.PROVIDER, "network", "8")),
+            id="undeliv is the older word for failed",
+        ),
+        pytest.param(
+            {"status": "rejected", "err-code": "14"},
+            receipt(Status.REJECTED, "rejected 14", MessageError(ErrorClass.RECIPIENT, "blocked_by_carrier", "14")),
+            id="rejected is rejected",
+        ),
+        pytest.param({"status": "unknown"}, receipt(Status.UNKNOWN, "unknown"), id="unknown is unknown"),
+        pytest.param({"status": "deleted"}, receipt(Status.UNKNOWN, "deleted"), id="deleted is unknown"),
+        pytest.param(
+            {"status": "teleported", "err-code": "1"},
+            receipt(Status.UNKNOWN, "teleported 1"),
+            id="a word nobody has heard of is unknown and kept",
+        ),
+    ],
+)
+def test_a_receipt(shape: Any, changes: dict[str, str], expected: DeliveryReceipt) -> None:
+    assert vonage().parse_callback(shape({**RECEIPT, **changes})) == (expected,)
+
+
+@pytest.mark.parametrize("ours", ["", "r-1", ID.upper(), ID + "0", ID + "\n"])
+def test_a_client_ref_that_is_no_id_of_ours_is_not_taken_for_one(ours: str) -> None:
+    (parsed,) = vonage().parse_callback(form({**RECEIPT, "client-ref": ours}))
+    assert isinstance(parsed, DeliveryReceipt)
+    assert (parsed.message_id, parsed.provider_message_id) == (None, "0A0000001234567B")
+
+
+def test_a_receipt_without_a_price_has_no_currency() -> None:
+    (parsed,) = vonage().parse_callback(form({**RECEIPT, "price": ""}))
+    assert (parsed.price, parsed.currency) == (None, None)  # type: ignore[union-attr]
+
+
+AT = datetime(2026, 10, 8, 12, 5, tzinfo=timezone.utc)
+
+
+@SHAPES
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param(
+            {},
+            IncomingText("+447700900001", "+447700900000", "STOP", "0A0000000123ABCD1", AT),
+            id="a text, with plus",
+        ),
+        pytest.param(
+            {"to": "78910", "text": "Ünïcode 😀", "type": "unicode"},
+            IncomingText("+447700900001", "78910", "Ünïcode 😀", "0A0000000123ABCD1", AT),
+            id="a text to a short code",
+        ),
+        pytest.param(
+            {"concat": "true", "concat-ref": "AF", "concat-total": "2", "concat-part": "2"},
+            IncomingText("+447700900001", "+447700900000", "STOP", "0A0000000123ABCD1", AT),
+            id="a part of a long text is a text",
+        ),
+        pytest.param(
+            {"message-timestamp": "yesterday"},
+            IncomingText("+447700900001", "+447700900000", "STOP", "0A0000000123ABCD1", None),
+            id="a time that cannot be read is none",
+        ),
+        pytest.param(
+            {"text": "", "keyword": ""},
+            IncomingText("+447700900001", "+447700900000", "", "0A0000000123ABCD1", AT),
+            id="an empty text is a text",
+        ),
+    ],
+)
+def test_an_incoming_text(shape: Any, changes: dict[str, str], expected: IncomingText) -> None:
+    assert vonage().parse_callback(shape({**INCOMING, **changes})) == (expected,)
+
+
+def test_a_binary_message_has_no_text() -> None:
+    binary = {name: value for name, value in INCOMING.items() if name not in ("text", "keyword")}
+    (parsed,) = vonage().parse_callback(form({**binary, "type": "binary", "data": "ABC123", "udh": "06050415811581"}))
+    assert isinstance(parsed, IncomingText)
+    assert parsed.text == ""
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        pytest.param({"foo": "bar"}, id="neither kind"),
+        pytest.param({**RECEIPT, "messageId": ""}, id="a receipt for nothing"),
+        pytest.param({"messageId": "0A01", "msisdn": "447700900001"}, id="only numbers"),
+        pytest.param({"messageId": "0A01", "text": "from nobody"}, id="no sender"),
+    ],
+)
+def test_what_is_neither_cannot_be_read(params: dict[str, str]) -> None:
+    with pytest.raises(CallbackUnreadable):
+        vonage().parse_callback(form(params))
