@@ -14,17 +14,17 @@ from chalicelib import logs, outbox, store
 from chalicelib.errors import (
     AccountRefused,
     ConfigurationError,
-    ErrorClass,
     OutcomeUnknown,
     StoreUnavailable,
     UnknownProvider,
 )
 from chalicelib.messages import TextMessage
+from chalicelib.receipts import claim_parked
 from chalicelib.retries import ACCOUNT_DELAY, LEASE, held_until, valid_until
 from chalicelib.sending import submit
 from chalicelib.stage import now, provider
 from chalicelib.status import Status
-from chalicelib.transitions import ended, postponed
+from chalicelib.transitions import ended, in_doubt, postponed
 
 log = logs.logger(__name__)
 
@@ -55,35 +55,34 @@ def submit_queued(tickets: Iterable[tuple[str, str]]) -> list[str]:
 def handle(ticket: str) -> TextMessage | None:
     """Do what is due for one text; None when somebody else did, or it is not needed any more. Raises StoreUnavailable."""
     asked, at = json.loads(ticket), now()
-    claimed = store.claim(asked["message_id"], asked["due_at"], at + LEASE)
-    if claimed is None:
+    message = store.claim(asked["message_id"], asked["due_at"], at + LEASE)
+    if message is None:
         return None
-    found, message = claimed
-    if found.status is not Status.CREATED:  # no final receipt came in time
-        return store.change(message, lambda current: ended(current, at))
+    if message.status is not Status.CREATED:  # no final receipt came in time
+        return _end(claim_parked(message), at)
     try:
         adapter = provider(message.provider)
     except (ConfigurationError, UnknownProvider) as error:
         return _postpone(
             message, AccountRefused("not_configured", str(error)), at + timedelta(seconds=ACCOUNT_DELAY), at
         )
-    if _in_doubt(found) and not (adapter.discards_duplicates or found.resend_on_unknown):
-        return _hold(found, message, at)
-    if at >= valid_until(found):
-        return store.change(message, lambda current: ended(current, at))
+    if in_doubt(message) and not (adapter.discards_duplicates or message.resend_on_unknown):
+        return _hold(message, at)
+    if at >= valid_until(message):
+        return _end(message, at)
     return submit(message, adapter, inline=False)
 
 
-def _in_doubt(found: TextMessage) -> bool:
-    """Whether the text may be out already: its last outcome is unknown, or was never recorded (a claim clears the error)."""
-    return found.attempts > 0 and (found.error is None or found.error.error_class is ErrorClass.UNKNOWN)
-
-
-def _hold(found: TextMessage, message: TextMessage, at: datetime) -> TextMessage:
-    if found.error is not None:  # it was held, and its time is up
-        return store.change(message, lambda current: ended(current, at))
+def _hold(message: TextMessage, at: datetime) -> TextMessage:
+    """Wait for a receipt to tell what became of a text, once; then nobody knows."""
+    if len(message.holders) == 1:
+        return _end(message, at)
     lapsed = OutcomeUnknown("interrupted", "whoever submitted this text did not say what came of it")
     return _postpone(message, lapsed, held_until(message, at), at)
+
+
+def _end(message: TextMessage, at: datetime) -> TextMessage:
+    return store.change(message, lambda current: ended(current, at))
 
 
 def _postpone(

@@ -110,7 +110,8 @@ class TextMessage:
     # Bookkeeping.
     sequence: int = 1  #: counts the changes that are signalled, without gaps
     revision: int = 1  #: counts the writes; the optimistic lock
-    attempts: int = 0  #: how often the text was handed to a provider
+    attempts: int = 0  #: how often somebody took it to do what was due
+    holders: tuple[str, ...] = ()  #: who took it and has not said what came of it; more than one: somebody died
     due_at: datetime | None = None  #: when something must be done if nothing happens: a retry, a lapsed lease
     submitted_on: datetime | None = None  #: when the provider's acceptance was stored
     parts: Mapping[str, Segment] = field(default_factory=dict)  #: by the provider's id of the segment
@@ -166,6 +167,27 @@ class DeliveryReceipt:
     error: MessageError | None = None
     price: Decimal | None = None
     currency: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, to be kept until its message is known."""
+        price, error = self.price, self.error
+        return {
+            **vars(self),
+            "status": self.status.value,
+            "price": None if price is None else str(price),
+            "error": error and error.as_json(),
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> DeliveryReceipt:
+        """The receipt that `as_json` wrote."""
+        price, error = kept["price"], kept["error"]
+        read = {
+            "status": Status(kept["status"]),
+            "price": None if price is None else Decimal(price),
+            "error": error and MessageError.from_json(error),
+        }
+        return cls(**{**kept, **read})
 
 
 @dataclass(frozen=True)

@@ -232,6 +232,7 @@ class MessageRecord(Model):
     sequence = NumberAttribute()
     revision = NumberAttribute()
     attempts = NumberAttribute()
+    holders = StringsAttribute()
     due_at = TimeAttribute(null=True)
     submitted_on = TimeAttribute(null=True)
     parts = SegmentsAttribute()
@@ -255,6 +256,7 @@ class ProviderReferenceRecord(Model):
 
     reference = UnicodeAttribute(hash_key=True)
     message_id = UnicodeAttribute(null=True)
+    parked = StringsAttribute(null=True)  #: receipts, as JSON
     expires_on = TTLAttribute(null=True)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from chalicelib import inbound, logs, store
+from chalicelib import inbound, logs, store, store_references
 from chalicelib.errors import MessageNotFound, StoreUnavailable
-from chalicelib.messages import DeliveryReceipt, IncomingText
+from chalicelib.messages import DeliveryReceipt, IncomingText, TextMessage
 from chalicelib.providers.base import Callback, Reply
 from chalicelib.stage import now, provider
 from chalicelib.status import Status
@@ -40,8 +40,34 @@ def _apply(name: str, report: DeliveryReceipt | IncomingText) -> None:
     if report.status is Status.UNKNOWN:
         log.warning("receipt of an unknown outcome", extra={**about, "class": "unknown"})
     try:
-        if report.message_id is None:
-            raise MessageNotFound("the receipt carries no id of ours")
-        store.advance(report.message_id, name, report, now())
-    except MessageNotFound:
-        log.warning("receipt for no text of ours", extra=about)
+        store.advance(_message_id(name, report), name, report, now())
+    except MessageNotFound as error:
+        log.warning("receipt for no text of ours", extra={**about, "reason": str(error)})
+
+
+def _message_id(name: str, receipt: DeliveryReceipt) -> str:
+    """Our id: the one that the provider echoed, or the one that its own id stands for. Raises MessageNotFound."""
+    if receipt.message_id is not None:
+        return receipt.message_id
+    if receipt.provider_message_id is None:
+        raise MessageNotFound("it carries no id")
+    known = store_references.resolve(name, receipt.provider_message_id, receipt, now())
+    if known is None:
+        raise MessageNotFound("its id is not known yet: parked until a text claims it")
+    return known
+
+
+def claim_parked(message: TextMessage) -> TextMessage:
+    """Tie the provider's ids to the text, and apply the receipts that came before it was known what they were for.
+
+    For providers that do not echo our id. Whoever comes second, the receipt or this, applies the receipt; one that is applied
+    twice changes nothing. Returns the text as it now stands. Raises StoreUnavailable.
+    """
+    parked = [
+        receipt
+        for provider_message_id in message.provider_message_ids
+        for receipt in store_references.link(message.provider, provider_message_id, message.id, now())
+    ]
+    for receipt in parked:
+        store.advance(message.id, message.provider, receipt, now())
+    return store.get(message.id) if parked else message

@@ -43,11 +43,14 @@ def send(message: TextMessage, *, later: bool = False) -> tuple[TextMessage, boo
     if later or (message.send_at and message.send_at > at):
         message = replace(message, due_at=message.send_at or at)
     else:
-        message = replace(message, due_at=at + LEASE, attempts=1)
+        message = replace(message, due_at=at + LEASE, attempts=1, holders=(uuid4().hex,))
     try:
         store.create(message)
     except store.Conflict as conflict:
-        return _already(conflict.current, message), True
+        stored = _already(conflict.current, message)
+        if not message.holders or stored.holders != message.holders:
+            return stored, True
+        # botocore asked twice, since the first reply was lost: the text is ours to submit
     if message.attempts:
         return submit(message, adapter), False
     _enqueue(message)
@@ -79,7 +82,18 @@ def submit(message: TextMessage, adapter: Provider, *, inline: bool = True) -> T
         return transition(message)
     if message.status is Status.CREATED:
         _enqueue(message)
-    return message
+    return message if adapter.echoes_message_id else _linked(message)
+
+
+def _linked(message: TextMessage) -> TextMessage:
+    """Make the text findable by the ids that the provider gave it, for its receipts carry nothing else."""
+    from chalicelib.receipts import claim_parked
+
+    try:
+        return claim_parked(message)
+    except StoreUnavailable:
+        log.exception("provider's ids not linked", extra={"message_id": message.id})  # tried again when the text is due
+        return message
 
 
 def _enqueue(message: TextMessage) -> None:

@@ -9,20 +9,21 @@ the text first). When the condition fails, DynamoDB hands back the stored text w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
-from pynamodb.exceptions import DoesNotExist, PynamoDBConnectionError
-from pynamodb.expressions.condition import Condition
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
 
-from chalicelib.errors import MessageNotFound, StoreUnavailable, TextMessageError
+from chalicelib.errors import MessageNotFound, TextMessageError
 from chalicelib.messages import DeliveryReceipt, Direction, MessageError, TextMessage, parse_rfc3339, rfc3339
 from chalicelib.models import Due, MessageRecord
 from chalicelib.status import FINAL, RANK, Status
+from chalicelib.store_table import Refused, put, translated, update
 from chalicelib.transitions import receipt_entry, received
 
 FIELDS = tuple(field.name for field in fields(TextMessage))
@@ -40,13 +41,8 @@ class Conflict(TextMessageError):
 
 def create(message: TextMessage) -> None:
     """Store a new text. Raises Conflict with the stored one when its id exists, StoreUnavailable."""
-    record = _record(message)
-    _write(
-        "PutItem",
-        record.get_save_kwargs_from_instance(
-            condition=MessageRecord.id.does_not_exist(), return_values_on_condition_failure="ALL_OLD"
-        ),
-    )
+    with _conflicting():
+        put(_record(message), MessageRecord.id.does_not_exist())
 
 
 def get(message_id: str) -> TextMessage:
@@ -68,7 +64,8 @@ def save(before: TextMessage, after: TextMessage) -> None:
     if after.due_at != before.due_at:
         actions.append(_assign("due_shard", shard(before.id) if after.due_at else None))
     actions.append(MessageRecord.revision.set(before.revision + 1))
-    _update(record, actions, MessageRecord.revision == before.revision)
+    with _conflicting():
+        update(record, actions, MessageRecord.revision == before.revision)
 
 
 def change(message: TextMessage, transition: Callable[[TextMessage], TextMessage]) -> TextMessage:
@@ -126,7 +123,8 @@ def _advance_unread(message_id: str, provider: str, receipt: DeliveryReceipt, no
             actions.append(record.currency.set(record.currency | receipt.currency))
     if new in FINAL:
         actions += [record.due_at.remove(), record.due_shard.remove()]
-    _update(MessageRecord(message_id), actions, condition)
+    with _conflicting():
+        update(MessageRecord(message_id), actions, condition)
 
 
 def due(until: datetime) -> Iterator[tuple[str, datetime]]:
@@ -137,23 +135,26 @@ def due(until: datetime) -> Iterator[tuple[str, datetime]]:
                 yield record.id, record.due_at
 
 
-def claim(message_id: str, due_at: str, lease: datetime) -> tuple[TextMessage, TextMessage] | None:
-    """Take a text that is due, so that nobody else does: as it was found, and as it now stands; None when it is not due.
+def claim(message_id: str, due_at: str, lease: datetime) -> TextMessage | None:
+    """Take a text that is due, so that nobody else does; None when it is not due any more. Raises StoreUnavailable.
 
-    The error is cleared, so that a text whose holder dies is told from one whose last outcome is known.
+    The new holder is added to those who have not said what came of it: more than one means that an earlier one died.
     """
+    holder = uuid4().hex
     actions = [
-        MessageRecord.due_at.set(lease),
+        MessageRecord.holders.set(MessageRecord.holders.append([holder])),
         MessageRecord.attempts.set(MessageRecord.attempts + 1),
-        MessageRecord.error.remove(),
+        MessageRecord.due_at.set(lease),
         MessageRecord.revision.set(MessageRecord.revision + 1),
     ]
+    is_due = MessageRecord.due_at == parse_rfc3339(due_at)
     try:
-        is_due = MessageRecord.due_at == parse_rfc3339(due_at)
-        found = from_image(_update(MessageRecord(message_id), actions, is_due, ReturnValues="ALL_OLD")["Attributes"])
-    except Conflict:
-        return None
-    return found, replace(found, due_at=lease, attempts=found.attempts + 1, error=None, revision=found.revision + 1)
+        item = update(MessageRecord(message_id), actions, is_due, ReturnValues="ALL_NEW")["Attributes"]
+    except Refused as refused:
+        if not refused.item or holder not in from_image(refused.item).holders:
+            return None
+        item = refused.item  # botocore asked twice, since the first reply was lost: the claim is ours
+    return from_image(item)
 
 
 def _check_id(message_id: str) -> None:
@@ -205,40 +206,9 @@ def _assign(name: str, value: Any) -> Action:
     return action
 
 
-def _update(record: MessageRecord, actions: Sequence[Action], condition: Condition, **options: str) -> dict[str, Any]:
-    kwargs = record.get_update_kwargs_from_instance(
-        list(actions), condition=condition, return_values_on_condition_failure="ALL_OLD"
-    )
-    return _write("UpdateItem", {**kwargs, **options})
-
-
-def _write(operation: str, kwargs: dict[str, Any]) -> dict[str, Any]:
-    # Model.save and Model.update cannot ask for the stored item on refusal (PynamoDB 6.1); the connection below them can.
-    connection = MessageRecord._get_connection().connection
-    with translated():
-        answer: dict[str, Any] = connection.dispatch(operation, kwargs)
-    return answer
-
-
 @contextmanager
-def translated() -> Iterator[None]:
-    """PynamoDB's and botocore's exceptions in our words."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
+def _conflicting() -> Iterator[None]:
     try:
         yield
-    except PynamoDBConnectionError as error:
-        raise StoreUnavailable(f"the message store did not answer: {error.cause_response_code}") from error
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-            raise Conflict(_refused_item(error)) from None
-        raise StoreUnavailable(f"the message store refused: {error.response['Error']['Code']}") from error
-    except BotoCoreError as error:
-        raise StoreUnavailable(f"the message store did not answer: {type(error).__name__}") from error
-
-
-def _refused_item(error: Exception) -> TextMessage | None:
-    # PynamoDB copies only the error's code and text; the item is in botocore's own exception, its cause.
-    cause = error.__cause__
-    item = getattr(cause, "response", {}).get("Item")
-    return from_image(item) if item else None
+    except Refused as refused:
+        raise Conflict(from_image(refused.item) if refused.item else None) from None

@@ -8,7 +8,7 @@ from datetime import datetime
 from pynamodb.exceptions import DoesNotExist
 
 from chalicelib.models import ApiKeyRecord
-from chalicelib.store import translated
+from chalicelib.store_table import translated
 
 
 @dataclass(frozen=True)

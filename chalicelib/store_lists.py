@@ -19,7 +19,8 @@ from chalicelib.errors import InvalidMessage
 from chalicelib.messages import Direction, TextMessage, rfc3339
 from chalicelib.models import MessageRecord
 from chalicelib.status import Status
-from chalicelib.store import SHARDS, to_message, translated
+from chalicelib.store import SHARDS, to_message
+from chalicelib.store_table import translated
 
 #: How many texts one page looks at, when few of them pass the filters, and how many days back it goes.
 MOST_EXAMINED = 500

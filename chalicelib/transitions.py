@@ -31,6 +31,7 @@ def accepted(message: TextMessage, submission: Submission, now: datetime, due_at
         currency=submission.currency or message.currency,
         submitted_on=now,
         due_at=due_at,
+        holders=(),
     )
     new, error = _judged(known)
     moved = advances(message.status, new)
@@ -45,14 +46,14 @@ def refused(message: TextMessage, error: SubmissionError, now: datetime) -> Text
         now, Status.REFUSED, "submit", "applied" if moved else "stale", error.provider_code, error.detail
     )
     status = Status.REFUSED if moved else message.status
-    return _changed(message, message, entry, status, reason(error), now)
+    return _changed(message, replace(message, holders=()), entry, status, reason(error), now)
 
 
 def postponed(message: TextMessage, error: SubmissionError, due_at: datetime, now: datetime) -> TextMessage:
     """The text was not taken, or nobody knows: it stays `created` until `due_at`, with the reason beside it."""
     outcome = "unknown" if isinstance(error, OutcomeUnknown) else "postponed"
     entry = HistoryEntry(now, message.status, "submit", outcome, error.provider_code, error.detail)
-    after = _changed(message, message, entry, message.status, None, now)
+    after = _changed(message, replace(message, holders=()), entry, message.status, None, now)
     if message.status is not Status.CREATED:  # a receipt overtook the reply: the text went out after all
         return after
     return replace(after, error=reason(error), due_at=due_at)
@@ -66,7 +67,13 @@ def ended(message: TextMessage, now: datetime) -> TextMessage:
     entry = HistoryEntry(now, new, "clock", "applied" if moved else "stale", None, "no final receipt came in time")
     error = message.error or MessageError(ErrorClass.UNKNOWN, "no_receipt", detail=entry.detail)
     after = _changed(message, message, entry, new if moved else message.status, error, now)
-    return replace(after, due_at=None)
+    return replace(after, due_at=None, holders=())
+
+
+def in_doubt(message: TextMessage) -> bool:
+    """Whether a text that is `created` may be out already: its last outcome is unknown, or somebody died submitting it."""
+    unknown = message.error is not None and message.error.error_class is ErrorClass.UNKNOWN
+    return unknown or len(message.holders) > 1
 
 
 def reason(error: SubmissionError) -> MessageError:

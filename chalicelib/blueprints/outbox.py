@@ -14,7 +14,9 @@ outbox = Blueprint(__name__)
 @outbox.on_sqs_message(queue=settings().resource("outbox"), batch_size=10)
 def submit_message(event: SQSEvent) -> dict[str, Any]:
     """Submit queued texts; those that failed go back to the queue, the others do not (ReportBatchItemFailures)."""
-    from chalicelib import dispatching  # here: the API's Lambda imports this module too, only to know the handler's name
+    from chalicelib import (
+        dispatching,  # here: the API's Lambda imports this module too, only to know the handler's name
+    )
 
     records = event.to_dict()["Records"]
     failed = dispatching.submit_queued((record["messageId"], record["body"]) for record in records)

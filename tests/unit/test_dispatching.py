@@ -7,7 +7,13 @@ import pytest
 from test_send import answers_with
 
 from chalicelib import dispatching, sending, store
-from chalicelib.errors import AccountRefused, OutcomeUnknown, ProviderThrottled, RecipientRefused
+from chalicelib.errors import (
+    AccountRefused,
+    OutcomeUnknown,
+    ProviderThrottled,
+    RecipientRefused,
+    StoreUnavailable,
+)
 from chalicelib.messages import Submission, rfc3339
 from chalicelib.status import Status
 
@@ -189,7 +195,7 @@ def test_the_worker_gives_back_only_the_tickets_that_failed(http, aws, monkeypat
 
     def failing(message_id, *rest):
         if message_id == bad:
-            raise store.StoreUnavailable("throttled")
+            raise StoreUnavailable("throttled")
         return claim(message_id, *rest)
 
     monkeypatch.setattr(store, "claim", failing)

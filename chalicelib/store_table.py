@@ -1,0 +1,62 @@
+"""The one way of writing to a table: conditional, and with the stored item handed back when the condition fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from pynamodb.exceptions import PynamoDBConnectionError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.models import Model
+
+from chalicelib.errors import StoreUnavailable, TextMessageError
+
+
+class Refused(TextMessageError):
+    """The write's condition failed. `item` is what is stored, in DynamoDB's own JSON; empty when nothing is."""
+
+    def __init__(self, item: dict[str, Any]) -> None:
+        self.item = item
+        super().__init__("the condition of the write failed")
+
+
+def put(record: Model, condition: Condition) -> None:
+    """Store a whole item. Raises Refused, StoreUnavailable."""
+    kwargs = record.get_save_kwargs_from_instance(condition=condition, return_values_on_condition_failure="ALL_OLD")
+    _write(record, "PutItem", kwargs)
+
+
+def update(record: Model, actions: Sequence[Action], condition: Condition, **options: str) -> dict[str, Any]:
+    """Change an item; returns DynamoDB's answer. Raises Refused, StoreUnavailable."""
+    kwargs = record.get_update_kwargs_from_instance(
+        list(actions), condition=condition, return_values_on_condition_failure="ALL_OLD"
+    )
+    return _write(record, "UpdateItem", {**kwargs, **options})
+
+
+def _write(record: Model, operation: str, kwargs: dict[str, Any]) -> dict[str, Any]:
+    # Model.save and Model.update cannot ask for the stored item on refusal (PynamoDB 6.1); the connection below them can.
+    connection = record._get_connection().connection
+    with translated():
+        answer: dict[str, Any] = connection.dispatch(operation, kwargs)
+    return answer
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """PynamoDB's and botocore's exceptions in our words."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except PynamoDBConnectionError as error:
+        raise StoreUnavailable(f"the message store did not answer: {error.cause_response_code}") from error
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            # PynamoDB copies only the error's code and text; the item is in botocore's own exception, its cause.
+            raise Refused(getattr(error.__cause__, "response", {}).get("Item", {})) from None
+        raise StoreUnavailable(f"the message store refused: {error.response['Error']['Code']}") from error
+    except BotoCoreError as error:
+        raise StoreUnavailable(f"the message store did not answer: {type(error).__name__}") from error
