@@ -1,4 +1,4 @@
-"""smsignal: wiring only. Each blueprint names deployed resources; start reading at chalicelib/blueprints/messages.py."""
+"""smsignal: wiring only. Each blueprint names deployed resources; start reading at chalicelib/blueprints/send.py."""
 
 from chalice.app import Chalice
 
@@ -8,13 +8,14 @@ from chalicelib.blueprints.messages import messages
 from chalicelib.blueprints.outbox import outbox
 from chalicelib.blueprints.problems import as_problems, refuse_other_methods
 from chalicelib.blueprints.sandbox import sandbox
+from chalicelib.blueprints.send import send
 from chalicelib.blueprints.streams import streams
 from chalicelib.blueprints.subscribers import subscribers
 
 app = Chalice(app_name="smsignal")
 app.register_middleware(as_problems, "http")
 
-for blueprint in (messages, callbacks, health, outbox, sandbox, streams, subscribers):
+for blueprint in (send, messages, callbacks, health, outbox, sandbox, streams, subscribers):
     app.register_blueprint(blueprint)
 
 refuse_other_methods(app)

@@ -33,11 +33,8 @@ SWEEP = timedelta(seconds=60)
 
 def dispatch() -> int:
     """Enqueue everything that is due before the next sweep; returns how many texts there were."""
-    at, count = now(), 0
-    for message_id, due_at in store.due(at + SWEEP):
-        outbox.put(message_id, due_at, at)
-        count += 1
-    return count
+    at = now()
+    return outbox.put(store.due(at + SWEEP), at)
 
 
 def submit_queued(tickets: Iterable[tuple[str, str]]) -> list[str]:

@@ -58,6 +58,10 @@ class MessageNotFound(TextMessageError):
     """No message has that id."""
 
 
+class TooLate(TextMessageError):
+    """The text is in no state for what was asked."""
+
+
 class StoreUnavailable(TextMessageError):
     """DynamoDB did not answer or refused for load. Nothing was changed; the same call may be made again."""
 

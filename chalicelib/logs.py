@@ -10,13 +10,19 @@ import json
 import logging
 import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.phone import mask
 
 #: A run of digits as long as a phone number, standing by itself (the hexadecimal of an id does not).
 NUMBER = re.compile(r"(?<![\w.:+-])\+?\d{9,15}(?![\w.:-])")
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
+if TYPE_CHECKING:
+    _StreamHandler = logging.StreamHandler[Any]
+else:  # subscriptable since Python 3.11
+    _StreamHandler = logging.StreamHandler
 
 
 class JsonFormatter(logging.Formatter):
@@ -31,7 +37,7 @@ class JsonFormatter(logging.Formatter):
         return NUMBER.sub(lambda found: mask(found.group()), json.dumps(line, default=str, ensure_ascii=False))
 
 
-class _Stdout(logging.StreamHandler[Any]):
+class _Stdout(_StreamHandler):
     """The standard output as it is now, not as it was when this was made: Lambda and tests replace it."""
 
     @property

@@ -42,4 +42,4 @@ def _change(record: Any) -> StatusChange | None:
 def _set_aside(message_id: str, sequence: int, reason: str) -> None:
     pointer = {"message_id": message_id, "sequence": sequence, "reason": reason}
     log.error("change set aside", extra=pointer)
-    aws.send_to_queue("unsignalled", json.dumps(pointer))
+    aws.send_to_queue("unsignalled", [(json.dumps(pointer), 0)])

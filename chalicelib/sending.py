@@ -6,22 +6,27 @@ outcome is unknown and the clock (dispatching.py) decides; see "When a send is i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import logs, outbox, store
+from chalicelib.aws import QueueRefused
 from chalicelib.compose import compose
 from chalicelib.config import settings
 from chalicelib.encoding import count_segments, encoding_of
 from chalicelib.errors import (
+    ConfigurationError,
     ErrorClass,
     IdempotencyKeyReused,
     InvalidMessage,
     OutcomeUnknown,
     StoreUnavailable,
     SubmissionError,
+    TextMessageError,
+    UnknownProvider,
 )
 from chalicelib.messages import Direction, MessageError, Submission, TextMessage
 from chalicelib.providers.base import Provider
@@ -55,6 +60,44 @@ def send(message: TextMessage, *, later: bool = False) -> tuple[TextMessage, boo
         return submit(message, adapter), False
     _enqueue(message)
     return message, False
+
+
+def send_all(messages: Sequence[TextMessage], *, fresh: bool) -> list[TextMessage | TextMessageError]:
+    """Store texts for the outbox; returns for each, in order, what stands or why not. Raises nothing of its own.
+
+    `fresh` says that every id is new and random: then nothing can be in the way, and 25 texts go in one request.
+    """
+    results: list[TextMessage | TextMessageError] = [_readied(message) for message in messages]
+    ready = [message for message in results if isinstance(message, TextMessage)]
+    failures = store.create_all(ready) if fresh else {}
+    if not fresh:
+        results = [_create(result) if isinstance(result, TextMessage) else result for result in results]
+    results = [failures.get(result.id, result) if isinstance(result, TextMessage) else result for result in results]
+    _enqueue(*(result for result in results if isinstance(result, TextMessage)))
+    return results
+
+
+def _readied(message: TextMessage) -> TextMessage | TextMessageError:
+    try:
+        provider(message.provider)
+    except UnknownProvider as error:
+        return InvalidMessage({"provider": str(error)})
+    except ConfigurationError as error:
+        return error
+    return replace(message, due_at=message.send_at or message.created_on)
+
+
+def _create(message: TextMessage) -> TextMessage | TextMessageError:
+    try:
+        store.create(message)
+    except store.Conflict as conflict:
+        try:
+            return _already(conflict.current, message)
+        except IdempotencyKeyReused as error:
+            return error
+    except StoreUnavailable as error:
+        return error
+    return message
 
 
 def submit(message: TextMessage, adapter: Provider, *, inline: bool = True) -> TextMessage:
@@ -96,12 +139,12 @@ def _linked(message: TextMessage) -> TextMessage:
         return message
 
 
-def _enqueue(message: TextMessage) -> None:
-    """Have the outbox take it from here. The text is stored with its due time, so if the queue fails the clock finds it."""
+def _enqueue(*messages: TextMessage) -> None:
+    """Have the outbox take it from here. Each text is stored with its due time: if the queue fails, the clock finds it."""
     try:
-        outbox.enqueue(message, now())
-    except (BotoCoreError, ClientError):
-        log.exception("outbox unavailable", extra={"message_id": message.id})
+        outbox.enqueue(messages, now())
+    except (BotoCoreError, ClientError, QueueRefused):
+        log.exception("outbox unavailable", extra={"message_ids": [message.id for message in messages]})
 
 
 def _outcome(message: TextMessage, adapter: Provider) -> Submission | SubmissionError:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from chalicelib.errors import ErrorClass, OutcomeUnknown, SubmissionError
+from chalicelib.errors import ErrorClass, OutcomeUnknown, SubmissionError, TooLate
 from chalicelib.messages import DeliveryReceipt, HistoryEntry, MessageError, Segment, Submission, TextMessage
 from chalicelib.status import FAILED, FINAL, Status, advances
 
@@ -68,6 +68,23 @@ def ended(message: TextMessage, now: datetime) -> TextMessage:
     error = message.error or MessageError(ErrorClass.UNKNOWN, "no_receipt", detail=entry.detail)
     after = _changed(message, message, entry, new if moved else message.status, error, now)
     return replace(after, due_at=None, holders=())
+
+
+def canceled(message: TextMessage, now: datetime) -> TextMessage:
+    """The client took it back. Raises TooLate when the text is out, may be out, or is just being submitted."""
+    if message.status is not Status.CREATED or message.holders or in_doubt(message):
+        raise TooLate("the text was handed to its provider, or is just being handed over")
+    entry = HistoryEntry(now, Status.CANCELED, "client", "applied")
+    return _changed(message, message, entry, Status.CANCELED, None, now)
+
+
+def erased(message: TextMessage, now: datetime) -> TextMessage:
+    """Text and numbers are gone; what was counted and paid stays. Raises TooLate while the text waits to be sent."""
+    if message.status is Status.CREATED:
+        raise TooLate("the text is not sent yet: cancel it first")
+    entry = HistoryEntry(now, message.status, "client", "erased")
+    forgotten = replace(message, text="", frm="", to="", metadata={}, fingerprint=None)
+    return _changed(message, forgotten, entry, message.status, None, now)
 
 
 def in_doubt(message: TextMessage) -> bool:

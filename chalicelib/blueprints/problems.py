@@ -25,6 +25,7 @@ PROBLEMS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (errors.IdempotencyKeyReused, 422, "idempotency_key_reused", "The Idempotency-Key was used for another request"),
     (errors.UnknownProvider, 404, "unknown_provider", "There is no such provider"),
     (errors.MessageNotFound, 404, "not_found", "There is no such message"),
+    (errors.TooLate, 409, "too_late", "The text is in no state for that"),
     (errors.CallbackNotAuthentic, 403, "not_authentic", "The callback is not authentic"),
     (errors.CallbackUnreadable, 400, "unreadable", "The callback cannot be read"),
     (errors.StoreUnavailable, 503, "store_unavailable", "The message store does not answer; try again"),
@@ -83,7 +84,7 @@ def reported(view: View) -> View:
         except Refused as refusal:
             return _standard(refusal.status, refusal.detail)
         except (errors.TextMessageError, keys.NotAuthenticated, keys.ScopeMissing) as error:
-            return _of(error)
+            return problem_of(error)
 
     return wrapper  # type: ignore[return-value]
 
@@ -113,7 +114,8 @@ def _standard(status: int, detail: str, headers: Headers | None = None) -> Respo
     return problem(status, CODES.get(status, "error"), TITLES.get(status, "Error"), detail, headers=headers)
 
 
-def _of(error: Exception) -> Response:
+def problem_of(error: Exception) -> Response:
+    """The answer to an exception of ours."""
     for kind, status, code, title in PROBLEMS:
         if isinstance(error, kind):
             if status >= 500:

@@ -84,7 +84,7 @@ TURNED_AWAY = frozenset({"6", "9", "14", "50", "51", "52", "53"})
 METHODS = ("md5hash", "md5", "sha1", "sha256", "sha512")
 #: Vonage repeats a callback for 24 hours, and nobody says whether it signs each attempt anew. A window of minutes could
 #: lose for good every receipt that is later than that, as the next outage shows; a replayed one changes nothing, since
-#: a status only moves forward. Bird's are known to keep their time: https://github.com/schemalabz/opencouncil/pull/389
+#: a status only moves forward.
 MAX_AGE = "86700"
 #: Seconds by which Vonage's clock may be ahead of ours.
 AHEAD = 300

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import socket
 import ssl
@@ -10,11 +11,13 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from chalicelib.encoding import count_segments, encoding_of
 from chalicelib.messages import Direction, TextMessage
+from chalicelib.providers.base import Callback
 from chalicelib.status import Status
 
 NOW = datetime(2026, 11, 23, 3, 12, 45, tzinfo=timezone.utc)
@@ -126,3 +129,17 @@ def http() -> Callable[..., bytes]:
         return head.encode() + payload
 
     return make
+
+
+@pytest.fixture(params=["query", "form", "json"])
+def carried(request: pytest.FixtureRequest) -> Callable[[dict[str, str]], Callback]:
+    """A function that makes a callback of parameters, in each of the three ways that providers have of carrying them."""
+    url = "https://sms.example.com/api/callback/any"
+    ways: dict[str, Callable[[dict[str, str]], Callback]] = {
+        "query": lambda params: Callback("GET", url, query=tuple(params.items())),
+        "form": lambda params: Callback("POST", url, body=urlencode(params).encode()),
+        "json": lambda params: Callback(
+            "POST", url, {"content-type": "application/json"}, body=json.dumps(params).encode()
+        ),
+    }
+    return ways[request.param]
