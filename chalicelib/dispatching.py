@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from chalicelib import logs, outbox, store
+from chalicelib import inbound, logs, outbox, store
 from chalicelib.errors import (
     AccountRefused,
     ConfigurationError,
@@ -18,7 +18,7 @@ from chalicelib.errors import (
     StoreUnavailable,
     UnknownProvider,
 )
-from chalicelib.messages import TextMessage
+from chalicelib.messages import Direction, TextMessage
 from chalicelib.receipts import claim_parked
 from chalicelib.retries import ACCOUNT_DELAY, LEASE, held_until, valid_until
 from chalicelib.sending import submit
@@ -55,6 +55,8 @@ def handle(ticket: str) -> TextMessage | None:
     message = store.claim(asked["message_id"], asked["due_at"], at + LEASE)
     if message is None:
         return None
+    if message.direction is Direction.INCOMING:  # parts of it are missing
+        return store.change(message, lambda current: inbound.joined(current, at))
     if message.status is not Status.CREATED:  # no final receipt came in time
         return _end(claim_parked(message), at)
     try:

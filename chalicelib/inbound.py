@@ -1,20 +1,100 @@
-"""Incoming texts: stored once, however often the provider repeats them; the stream signals each as `Message Received`."""
+"""Incoming texts: stored once, however often the provider repeats them; the stream signals each as `Message Received`.
+
+Of a long text that the provider hands over in parts, the parts are gathered in one item, which is signalled when it is whole, or
+when its time is up: then with a mark where a part is missing.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from chalicelib import store
 from chalicelib.encoding import count_segments, encoding_of
-from chalicelib.messages import Direction, HistoryEntry, IncomingText, TextMessage
+from chalicelib.messages import Direction, HistoryEntry, IncomingText, Part, TextMessage
 from chalicelib.status import Status
+
+#: How long the parts of a text may be apart; a handset sends them within seconds, a carrier's queue takes minutes.
+GATHERING = timedelta(minutes=10)
+GAP = "[…]"
 
 
 def receive(provider: str, text: IncomingText, now: datetime) -> TextMessage:
-    """Store an incoming text; a repeated one meets itself. Raises StoreUnavailable."""
-    message = TextMessage(
-        id=_id(provider, text),
+    """Store an incoming text, or a part of one; a repeated one meets itself. Raises StoreUnavailable."""
+    if text.part and text.part.total > 1:
+        return _gather(provider, text, text.part, now)
+    message = _message(_id(provider, text.provider_message_id), provider, text, now)
+    try:
+        store.create(message)
+    except store.Conflict as conflict:
+        return conflict.current or message
+    return message
+
+
+def joined(message: TextMessage, now: datetime) -> TextMessage:
+    """A long text as far as it came: whole, or with a mark for each gap. What is joined already stays as it is."""
+    if message.status is Status.RECEIVED:
+        return message
+    pieces = [message.fragments.get(str(number), GAP) for number in range(1, message.segments + 1)]
+    missing = pieces.count(GAP)
+    detail = f"{missing} of {message.segments} parts missing" if missing else None
+    text = "".join(pieces)
+    return replace(
+        message,
+        text=text,
+        encoding=encoding_of(text),
+        status=Status.RECEIVED,
+        history=(*message.history, HistoryEntry(now, Status.RECEIVED, "provider", "applied", None, detail)),
+        sequence=1,
+        updated_on=now,
+        due_at=None,
+        holders=(),
+        fragments={},
+    )
+
+
+def _gather(provider: str, text: IncomingText, part: Part, now: datetime) -> TextMessage:
+    """Add a part to its text. Handsets use a reference again and again, so a text that is whole makes room for the next one."""
+    day = (text.received_on or now).date().isoformat()
+    key = f"{text.frm}\0{text.to}\0{part.reference}\0{part.total}\0{day}"
+    generation = 0
+    while True:
+        first = replace(
+            _message(_id(provider, f"{key}\0{generation}"), provider, text, now),
+            text="",
+            segments=part.total,
+            status=Status.CREATED,
+            history=(),
+            sequence=0,
+            due_at=now + GATHERING,
+            fragments={str(part.number): text.text},
+        )
+        try:
+            store.create(first)
+        except store.Conflict as conflict:
+            stored = conflict.current or first
+            if text.provider_message_id in stored.provider_message_ids:
+                return stored
+            if stored.status is not Status.RECEIVED and str(part.number) not in stored.fragments:
+                return store.change(stored, lambda current: _with_part(current, text, part, now))
+            generation += 1
+            continue
+        return first
+
+
+def _with_part(message: TextMessage, text: IncomingText, part: Part, now: datetime) -> TextMessage:
+    if text.provider_message_id in message.provider_message_ids:
+        return message
+    fragments = {**message.fragments, str(part.number): text.text}
+    ids = (*message.provider_message_ids, text.provider_message_id)
+    gathered = replace(message, fragments=fragments, provider_message_ids=ids)
+    return joined(gathered, now) if len(fragments) == part.total else gathered
+
+
+def _message(message_id: str, provider: str, text: IncomingText, now: datetime) -> TextMessage:
+    return TextMessage(
+        id=message_id,
         direction=Direction.INCOMING,
         frm=text.frm,
         to=text.to,
@@ -29,13 +109,8 @@ def receive(provider: str, text: IncomingText, now: datetime) -> TextMessage:
         provider_message_ids=(text.provider_message_id,),
         history=(HistoryEntry(now, Status.RECEIVED, "provider", "applied"),),
     )
-    try:
-        store.create(message)
-    except store.Conflict as conflict:
-        return conflict.current or message
-    return message
 
 
-def _id(provider: str, text: IncomingText) -> str:
+def _id(provider: str, theirs: str) -> str:
     """An id that is the same each time the provider tells of the same text."""
-    return hashlib.blake2b(f"{provider}\0{text.provider_message_id}".encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(f"{provider}\0{theirs}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

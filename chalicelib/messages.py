@@ -115,6 +115,7 @@ class TextMessage:
     due_at: datetime | None = None  #: when something must be done if nothing happens: a retry, a lapsed lease
     submitted_on: datetime | None = None  #: when the provider's acceptance was stored
     parts: Mapping[str, Segment] = field(default_factory=dict)  #: by the provider's id of the segment
+    fragments: Mapping[str, str] = field(default_factory=dict)  #: of a long incoming text, by number, until it is whole
 
     def as_json(self) -> dict[str, Any]:
         """The message of contract.md."""
@@ -153,6 +154,7 @@ class Submission:
     segments: int | None = None
     price: Decimal | None = None
     currency: str | None = None
+    error: MessageError | None = None  #: when it took some segments and refused others: the text is out, but not whole
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,15 @@ class DeliveryReceipt:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Which part of a long incoming text: the sender's reference, how many there are, and which this is, from 1."""
+
+    reference: str
+    total: int
+    number: int
+
+
+@dataclass(frozen=True)
 class IncomingText:
     """A text that somebody sent to one of our numbers, as one provider told us."""
 
@@ -199,81 +210,7 @@ class IncomingText:
     text: str
     provider_message_id: str
     received_on: datetime | None = None
-
-
-@dataclass(frozen=True)
-class StatusChange:
-    """One change of a text, as subscribers see it. Repeats have the same `id`; a lower `sequence` is older news."""
-
-    kind: str  #: `Message Status Changed`, `Message Received` or `Message Price Changed`
-    sequence: int
-    message_id: str
-    direction: Direction
-    status: Status
-    previous_status: Status | None
-    occurred_at: datetime
-    frm: str
-    to: str
-    provider: str
-    reference: str | None
-    metadata: Mapping[str, str]
-    segments: int
-    price: Decimal | None
-    currency: str | None
-    error: MessageError | None
-    text: str | None = None  #: of an incoming text only
-
-    @property
-    def id(self) -> str:
-        """The event's id: the same at every rung and in every repeat."""
-        return f"{self.message_id}:{self.sequence}"
-
-    def as_json(self) -> dict[str, Any]:
-        """The event of contract.md."""
-        event = {
-            "version": "1",
-            "id": self.id,
-            "sequence": self.sequence,
-            "message_id": self.message_id,
-            "direction": self.direction.value,
-            "status": self.status.value,
-            "previous_status": self.previous_status and self.previous_status.value,
-            "occurred_at": rfc3339(self.occurred_at),
-            "from": self.frm,
-            "to": self.to,
-            "provider": self.provider,
-            "reference": self.reference,
-            "metadata": dict(self.metadata),
-            "segments": self.segments,
-            "price": None if self.price is None else str(self.price),
-            "currency": self.currency,
-            "error": self.error and self.error.as_json(),
-        }
-        return event if self.text is None else {**event, "text": self.text}
-
-    @classmethod
-    def from_event(cls, kind: str, detail: Mapping[str, Any]) -> StatusChange:
-        """The change in an event's detail. Fields that a later version may add are passed over."""
-        error, price, before = detail["error"], detail["price"], detail["previous_status"]
-        return cls(
-            kind=kind,
-            sequence=detail["sequence"],
-            message_id=detail["message_id"],
-            direction=Direction(detail["direction"]),
-            status=Status(detail["status"]),
-            previous_status=Status(before) if before else None,
-            occurred_at=parse_rfc3339(detail["occurred_at"]),
-            frm=detail["from"],
-            to=detail["to"],
-            provider=detail["provider"],
-            reference=detail["reference"],
-            metadata=detail["metadata"],
-            segments=detail["segments"],
-            price=None if price is None else Decimal(price),
-            currency=detail["currency"],
-            error=error and MessageError.from_json(error),
-            text=detail.get("text"),
-        )
+    part: Part | None = None  #: when this is but a part of a long text that the provider does not join
 
 
 def rfc3339(at: datetime) -> str:

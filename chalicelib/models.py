@@ -236,6 +236,7 @@ class MessageRecord(Model):
     due_at = TimeAttribute(null=True)
     submitted_on = TimeAttribute(null=True)
     parts = SegmentsAttribute()
+    fragments = StringMapAttribute()
 
     rank = NumberAttribute()
     recipient = UnicodeAttribute(null=True)

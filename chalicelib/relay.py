@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from chalicelib import aws, logs
-from chalicelib.messages import StatusChange
+from chalicelib.changes import StatusChange
 from chalicelib.signals import publish, status_change
 from chalicelib.store import from_image
 

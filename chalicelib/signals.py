@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib import aws
+from chalicelib.changes import StatusChange
 from chalicelib.config import settings
-from chalicelib.messages import Direction, StatusChange, TextMessage
+from chalicelib.messages import Direction, TextMessage
 
 #: EventBridge takes ten entries a request, and each may fail by itself.
 #: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
@@ -23,8 +24,8 @@ PAUSE = 0.1  # seconds before the second try, doubled for the third
 
 def status_change(before: TextMessage | None, after: TextMessage) -> StatusChange | None:
     """The change between two images of a text; None when nothing that is signalled changed."""
-    if before is not None and after.sequence == before.sequence:
-        return None
+    if after.sequence == (before.sequence if before else 0):
+        return None  # among them the first parts of a long incoming text, which is not told of until it is whole
     moved = before is None or after.status is not before.status
     if after.direction is Direction.INCOMING:
         kind = "Message Received"

@@ -33,7 +33,7 @@ def accepted(message: TextMessage, submission: Submission, now: datetime, due_at
         due_at=due_at,
         holders=(),
     )
-    new, error = _judged(known)
+    new, error = (Status.UNDELIVERED, submission.error) if submission.error else _judged(known)
     moved = advances(message.status, new)
     entry = HistoryEntry(now, new, "submit", "applied" if moved else "stale", submission.provider_status)
     return _changed(message, known, entry, new if moved else message.status, error, now)

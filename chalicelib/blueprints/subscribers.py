@@ -10,8 +10,8 @@ from __future__ import annotations
 from chalice.app import Blueprint, CloudWatchEvent
 
 from chalicelib import logs
+from chalicelib.changes import StatusChange
 from chalicelib.config import settings
-from chalicelib.messages import StatusChange
 from chalicelib.phone import mask
 
 subscribers = Blueprint(__name__)

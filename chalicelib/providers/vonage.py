@@ -28,7 +28,7 @@ from chalicelib.errors import (
     SenderRefused,
     SubmissionError,
 )
-from chalicelib.messages import DeliveryReceipt, IncomingText, MessageError, Submission, TextMessage
+from chalicelib.messages import DeliveryReceipt, IncomingText, MessageError, Part, Submission, TextMessage
 from chalicelib.phone import from_provider
 from chalicelib.providers.base import Callback, HttpRequest, HttpResponse, Provider, price
 from chalicelib.status import FAILED, Status
@@ -144,6 +144,7 @@ class Vonage(Provider):
             raise next((error for error in refusals if isinstance(error, OutcomeUnknown)), refusals[0])
         # Where only some segments were taken, the text is partly on its way and must not be submitted again. All count
         # as its segments, so that it can never become `delivered`.
+        refused = [entry for entry in entries if entry not in taken]
         prices = [price(entry.get("message-price")) for entry in taken]
         known = [amount for amount in prices if amount is not None]
         total = sum(known, Decimal(0)) if len(known) == len(taken) else None
@@ -153,7 +154,13 @@ class Vonage(Provider):
             segments=len(entries),
             price=total,
             currency=None if total is None else self._currency,
+            error=self._partly(refused, len(entries)) if refused else None,
         )
+
+    def _partly(self, refused: Sequence[Mapping[str, Any]], count: int) -> MessageError:
+        why = self._refusal(refused[0])
+        detail = f"{len(refused)} of {count} segments refused: {why.detail}"
+        return MessageError(why.error_class, why.code, why.provider_code, detail)
 
     def _refusal(self, entry: Mapping[str, Any]) -> SubmissionError:
         code, text = str(entry.get("status")), str(entry.get("error-text", "no reason given"))
@@ -225,7 +232,7 @@ class Vonage(Provider):
 
 
 def _incoming(params: Mapping[str, str]) -> IncomingText:
-    """One part of a long text is a text of its own; a binary one has no text, and still somebody wrote."""
+    """A binary text has no `text`, and still somebody wrote."""
     try:
         at = datetime.fromisoformat(params.get("message-timestamp", "") + "+00:00")
     except ValueError:
@@ -236,6 +243,17 @@ def _incoming(params: Mapping[str, str]) -> IncomingText:
         text=params.get("text", ""),
         provider_message_id=params["messageId"],
         received_on=at,
+        part=_part(params),
+    )
+
+
+def _part(params: Mapping[str, str]) -> Part | None:
+    """Which part of a long text; Vonage does not join them, and a carrier may leave the fields out."""
+    total, number = params.get("concat-total", ""), params.get("concat-part", "")
+    if params.get("concat") != "true" or not (total.isdecimal() and number.isdecimal()):
+        return None
+    return (
+        Part(params.get("concat-ref", ""), int(total), int(number)) if 1 <= int(number) <= int(total) <= 255 else None
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 LIBRARY = ROOT / "chalicelib"
-PURE = {"status", "errors", "encoding", "messages", "phone", "transitions", "retries", "compose"}
+PURE = {"status", "changes", "errors", "encoding", "messages", "phone", "transitions", "retries", "compose"}
 #: What a pure module and an adapter may use of our own.
 KNOWN_TO_ADAPTERS = {"status", "errors", "encoding", "messages", "phone", "logs", "providers"}
 #: Adapters that speak to AWS itself instead of HTTP.

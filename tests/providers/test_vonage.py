@@ -23,7 +23,7 @@ from chalicelib.errors import (
     SenderRefused,
     SubmissionError,
 )
-from chalicelib.messages import DeliveryReceipt, IncomingText, MessageError, Submission
+from chalicelib.messages import DeliveryReceipt, IncomingText, MessageError, Part, Submission
 from chalicelib.providers.base import Callback, HttpResponse
 from chalicelib.providers.vonage import Vonage
 from chalicelib.status import Status
@@ -91,6 +91,10 @@ def taken(number: str = "0A01", **changes: str) -> dict[str, str]:
 
 def not_taken(status: str, text: str = "Whatever") -> dict[str, str]:
     return {"status": status, "error-text": text}
+
+
+def partly(count: str, kind: ErrorClass, word: str, code: str) -> MessageError:
+    return MessageError(kind, word, code, f"{count} segments refused: Whatever")
 
 
 # What is sent.
@@ -179,12 +183,14 @@ def test_settings_without_which_nothing_works(name: str) -> None:
         ),
         pytest.param(
             reply(taken("0A01"), not_taken("1"), not_taken("1")),
-            Submission(("0A01",), "0,1", 3, Decimal("0.0333"), "EUR"),
+            Submission(
+                ("0A01",), "0,1", 3, Decimal("0.0333"), "EUR", partly("2 of 3", ErrorClass.THROTTLED, "throttled", "1")
+            ),
             id="partly taken counts all segments and is no refusal",
         ),
         pytest.param(
             reply(not_taken("5"), taken("0A02")),
-            Submission(("0A02",), "5,0", 2, Decimal("0.0333"), "EUR"),
+            Submission(("0A02",), "5,0", 2, Decimal("0.0333"), "EUR", partly("1 of 2", ErrorClass.UNKNOWN, "internal_error", "5")),
             id="partly taken, the first one not",
         ),
     ],
@@ -370,8 +376,18 @@ AT = datetime(2026, 10, 8, 12, 5, tzinfo=timezone.utc)
         ),
         pytest.param(
             {"concat": "true", "concat-ref": "AF", "concat-total": "2", "concat-part": "2"},
+            IncomingText("+447700900001", "+447700900000", "STOP", "0A0000000123ABCD1", AT, Part("AF", 2, 2)),
+            id="a part of a long text says which it is",
+        ),
+        pytest.param(
+            {"concat": "true", "concat-ref": "AF", "concat-total": "2", "concat-part": "3"},
             IncomingText("+447700900001", "+447700900000", "STOP", "0A0000000123ABCD1", AT),
-            id="a part of a long text is a text",
+            id="a part beyond the last is a text of its own",
+        ),
+        pytest.param(
+            {"concat": "true", "concat-ref": "AF"},
+            IncomingText("+447700900001", "+447700900000", "STOP", "0A0000000123ABCD1", AT),
+            id="a part that does not say which is a text of its own",
         ),
         pytest.param(
             {"message-timestamp": "yesterday"},

@@ -8,8 +8,9 @@ import pytest
 from chalice.test import Client
 
 from chalicelib import sending, signals, store
+from chalicelib.changes import StatusChange
 from chalicelib.inbound import receive
-from chalicelib.messages import DeliveryReceipt, IncomingText, StatusChange
+from chalicelib.messages import DeliveryReceipt, IncomingText
 from chalicelib.status import Status
 
 

@@ -144,6 +144,13 @@ class TestSegments:
         assert message.price == Decimal("0.06")
 
 
+def test_a_text_whose_provider_refused_some_segments_is_undelivered_at_once():
+    why = MessageError(ErrorClass.THROTTLED, "throttled", "1", "1 of 2 segments refused")
+    message = told(text(segments=2), replace(accepted_as(2), error=why))
+    assert (message.status, message.error) == (Status.UNDELIVERED, why)
+    assert told(message, receipt(Status.DELIVERED, "a")).status is Status.UNDELIVERED
+
+
 def test_a_late_refusal_does_not_undo_a_receipt():
     message = told(text(), receipt(Status.DELIVERED))
     after = refused(message, RecipientRefused("barred", "barred"), START)
