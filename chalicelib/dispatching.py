@@ -16,15 +16,18 @@ from chalicelib.errors import (
     ConfigurationError,
     OutcomeUnknown,
     StoreUnavailable,
+    SubmissionError,
+    TextMessageError,
     UnknownProvider,
 )
 from chalicelib.messages import Direction, TextMessage
+from chalicelib.providers.base import Provider
 from chalicelib.receipts import claim_parked
-from chalicelib.retries import ACCOUNT_DELAY, LEASE, held_until, valid_until
+from chalicelib.retries import ACCOUNT_DELAY, LEASE, held_until, report_due, valid_until
 from chalicelib.sending import submit
 from chalicelib.stage import now, provider
-from chalicelib.status import Status
-from chalicelib.transitions import ended, in_doubt, postponed
+from chalicelib.status import FINAL, Status
+from chalicelib.transitions import ended, in_doubt, postponed, still_waiting
 
 log = logs.logger(__name__)
 
@@ -57,19 +60,48 @@ def handle(ticket: str) -> TextMessage | None:
         return None
     if message.direction is Direction.INCOMING:  # parts of it are missing
         return store.change(message, lambda current: inbound.joined(current, at))
-    if message.status is not Status.CREATED:  # no final receipt came in time
-        return _end(claim_parked(message), at)
     try:
         adapter = provider(message.provider)
     except (ConfigurationError, UnknownProvider) as error:
-        return _postpone(
-            message, AccountRefused("not_configured", str(error)), at + timedelta(seconds=ACCOUNT_DELAY), at
-        )
+        return _wait_for_settings(message, error, at)
+    if message.status is not Status.CREATED:
+        return _reconcile(message, adapter, at)
     if in_doubt(message) and not (adapter.discards_duplicates or message.resend_on_unknown):
         return _hold(message, at)
     if at >= valid_until(message):
         return _end(message, at)
     return submit(message, adapter, inline=False)
+
+
+def _wait_for_settings(message: TextMessage, error: TextMessageError, at: datetime) -> TextMessage:
+    log.error("provider not configured", extra={"message_id": message.id, "error": str(error)})
+    due_at = at + timedelta(seconds=ACCOUNT_DELAY)
+    if message.status is Status.CREATED and not in_doubt(message):
+        return _postpone(message, AccountRefused("not_configured", str(error)), due_at, at)
+    return store.change(message, lambda current: still_waiting(current, due_at))
+
+
+def _reconcile(message: TextMessage, adapter: Provider, at: datetime) -> TextMessage:
+    """No final receipt came in time: look whether one is parked, ask the provider if it can be asked, then give up."""
+    message = claim_parked(message)
+    if adapter.fetches_status and message.status not in FINAL:
+        message = _asked(message, adapter, at)
+    submitted = message.submitted_on or message.created_on
+    due_at = report_due(message, submitted, at, asks=adapter.fetches_status)
+    if due_at <= at and message.status not in FINAL:
+        return _end(message, at)
+    return store.change(message, lambda current: still_waiting(current, due_at))
+
+
+def _asked(message: TextMessage, adapter: Provider, at: datetime) -> TextMessage:
+    try:
+        receipts = adapter.fetch_status(message)
+    except SubmissionError as error:
+        log.warning("status not fetched", extra={"message_id": message.id, "code": error.code})
+        return message
+    for receipt in receipts:
+        store.advance(message.id, message.provider, receipt, at)
+    return store.get(message.id)
 
 
 def _hold(message: TextMessage, at: datetime) -> TextMessage:

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from chalicelib.encoding import Encoding
-from chalicelib.errors import ErrorClass
+from chalicelib.errors import ErrorClass, SubmissionError
 from chalicelib.status import Status
 
 
@@ -38,6 +38,11 @@ class MessageError:
             "provider_code": self.provider_code,
             "detail": self.detail,
         }
+
+    @classmethod
+    def of(cls, error: SubmissionError, before: str = "") -> MessageError:
+        """What the exception of a provider's adapter says, with some words before it."""
+        return cls(error.error_class, error.code, error.provider_code, before + error.detail)
 
     @classmethod
     def from_json(cls, error: Mapping[str, Any]) -> MessageError:

@@ -14,6 +14,8 @@ LEASE = timedelta(seconds=90)
 RECEIPT_DEADLINE = timedelta(hours=72)
 #: A receipt is as slow as the carrier that writes it; nobody is told that a text expired before it had a chance to say so.
 GRACE = timedelta(minutes=10)
+#: When a provider that can be asked is asked for a receipt that did not come.
+ASKS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 FIRST_DELAY, LONGEST_DELAY = 2.0, 900.0  # seconds
 ACCOUNT_DELAY = 300.0  # somebody has to top up or mend a setting first
 MAX_ATTEMPTS = 20
@@ -40,6 +42,13 @@ def held_until(message: TextMessage, now: datetime) -> datetime:
     """How long a text that went out, or may have, is given to report itself."""
     validity = timedelta(seconds=message.validity_seconds) if message.validity_seconds else RECEIPT_DEADLINE
     return now + validity + GRACE
+
+
+def report_due(message: TextMessage, submitted: datetime, now: datetime, *, asks: bool) -> datetime:
+    """When a text that was submitted must have reported its end; `asks`: when its provider is asked for it, before that."""
+    end = held_until(message, submitted)
+    times = [submitted + after for after in ASKS] if asks else []
+    return min((time for time in times if now < time < end), default=end)
 
 
 def valid_until(message: TextMessage) -> datetime:

@@ -30,7 +30,7 @@ from chalicelib.errors import (
 )
 from chalicelib.messages import Direction, MessageError, Submission, TextMessage
 from chalicelib.providers.base import Provider
-from chalicelib.retries import LEASE, due_after, held_until
+from chalicelib.retries import LEASE, due_after, report_due
 from chalicelib.stage import now, provider
 from chalicelib.status import Status
 from chalicelib.transitions import accepted, postponed, refused
@@ -111,7 +111,8 @@ def submit(message: TextMessage, adapter: Provider, *, inline: bool = True) -> T
 
     def transition(current: TextMessage) -> TextMessage:
         if isinstance(outcome, Submission):
-            return accepted(current, outcome, at, held_until(current, at) if current.status_report else None)
+            due = report_due(current, at, at, asks=adapter.fetches_status) if current.status_report else None
+            return accepted(current, outcome, at, due)
         over = inline and outcome.error_class is ErrorClass.ACCOUNT
         due = None if over else due_after(current, outcome, at, safe=adapter.discards_duplicates)
         return postponed(current, outcome, due, at) if due else refused(current, outcome, at)

@@ -46,7 +46,7 @@ def refused(message: TextMessage, error: SubmissionError, now: datetime) -> Text
         now, Status.REFUSED, "submit", "applied" if moved else "stale", error.provider_code, error.detail
     )
     status = Status.REFUSED if moved else message.status
-    return _changed(message, replace(message, holders=()), entry, status, reason(error), now)
+    return _changed(message, replace(message, holders=()), entry, status, MessageError.of(error), now)
 
 
 def postponed(message: TextMessage, error: SubmissionError, due_at: datetime, now: datetime) -> TextMessage:
@@ -56,7 +56,12 @@ def postponed(message: TextMessage, error: SubmissionError, due_at: datetime, no
     after = _changed(message, replace(message, holders=()), entry, message.status, None, now)
     if message.status is not Status.CREATED:  # a receipt overtook the reply: the text went out after all
         return after
-    return replace(after, error=reason(error), due_at=due_at)
+    return replace(after, error=MessageError.of(error), due_at=due_at)
+
+
+def still_waiting(message: TextMessage, due_at: datetime) -> TextMessage:
+    """Its final receipt did not come yet; look again at `due_at`."""
+    return replace(message, due_at=None if message.status in FINAL else due_at, holders=())
 
 
 def ended(message: TextMessage, now: datetime) -> TextMessage:
@@ -91,11 +96,6 @@ def in_doubt(message: TextMessage) -> bool:
     """Whether a text that is `created` may be out already: its last outcome is unknown, or somebody died submitting it."""
     unknown = message.error is not None and message.error.error_class is ErrorClass.UNKNOWN
     return unknown or len(message.holders) > 1
-
-
-def reason(error: SubmissionError) -> MessageError:
-    """The `error` of a message, from the exception that its provider's adapter raised."""
-    return MessageError(error.error_class, error.code, error.provider_code, error.detail)
 
 
 def received(message: TextMessage, receipt: DeliveryReceipt, now: datetime) -> TextMessage:

@@ -35,11 +35,12 @@ CONNECT_TIMEOUT, READ_TIMEOUT = 3.05, 15.0
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A request to a provider. `form`, `json` or `content` is the body; `auth` is a user and a password for HTTP Basic."""
+    """A request to a provider. The body is `form`, `json` or `content`; `auth` is a user and a password for HTTP Basic."""
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] | None = None
     json: Any = None
     content: bytes | None = None
@@ -113,6 +114,9 @@ class Provider:
     #: Receipts come for each segment of a text by itself.
     receipts_per_segment: ClassVar[bool] = False
 
+    #: The provider can be asked what became of a text (`fetch_status`).
+    fetches_status: ClassVar[bool] = False
+
     def __init__(self, settings: Mapping[str, str]) -> None:
         missing = [name for name in self.required if not settings.get(name)]
         if missing:
@@ -142,6 +146,10 @@ class Provider:
     def parse_callback(self, callback: Callback) -> Sequence[DeliveryReceipt | IncomingText]:
         """The receipts and incoming texts in it. Raises CallbackUnreadable."""
         raise CallbackUnreadable(f"{self.name} makes no callbacks")
+
+    def fetch_status(self, message: TextMessage) -> Sequence[DeliveryReceipt]:
+        """Ask what became of a text that was submitted. Raises a SubmissionError when there is no answer."""
+        raise NotImplementedError
 
     def acknowledge(self) -> Reply:
         """The answer to a callback that is stored."""
@@ -174,6 +182,7 @@ class Provider:
                 request.method,
                 request.url,
                 headers=dict(request.headers),
+                params=dict(request.query),
                 data=request.content if request.content is not None else request.form,
                 json=request.json,
                 auth=request.auth,

@@ -30,7 +30,7 @@ from chalicelib.errors import (
 )
 from chalicelib.messages import DeliveryReceipt, IncomingText, MessageError, Part, Submission, TextMessage
 from chalicelib.phone import from_provider
-from chalicelib.providers.base import Callback, HttpRequest, HttpResponse, Provider, price
+from chalicelib.providers.base import Callback, HttpRequest, HttpResponse, Provider, error_from_status, price
 from chalicelib.status import FAILED, Status
 
 #: `status` of an answer: https://developer.vonage.com/en/messaging/sms/guides/troubleshooting-sms
@@ -83,11 +83,9 @@ TURNED_AWAY = frozenset({"6", "9", "14", "50", "51", "52", "53"})
 
 METHODS = ("md5hash", "md5", "sha1", "sha256", "sha512")
 #: Vonage repeats a callback for 24 hours, and nobody says whether it signs each attempt anew. A window of minutes could
-#: lose for good every receipt that is later than that, as the next outage shows; a replayed one changes nothing, since
-#: a status only moves forward.
+#: lose for good every receipt that is later; a replayed one changes nothing, since a status only moves forward.
 MAX_AGE = "86700"
-#: Seconds by which Vonage's clock may be ahead of ours.
-AHEAD = 300
+AHEAD = 300  # seconds by which Vonage's clock may be ahead of ours
 
 
 class Vonage(Provider):
@@ -111,6 +109,7 @@ class Vonage(Provider):
     }
     required = ("api_key", "api_secret")
     receipts_per_segment = True
+    fetches_status = True
 
     def build_request(self, message: TextMessage) -> HttpRequest:
         """One form. Numbers go without `+`; the secret goes in a header, where no access log keeps it."""
@@ -129,8 +128,7 @@ class Vonage(Provider):
         if message.status_report and message.callback_url and len(message.callback_url) <= 100:
             form["callback"] = message.callback_url
         base_url = self.settings.get("base_url", "https://rest.nexmo.com").rstrip("/")
-        auth = self.settings["api_key"], self.settings["api_secret"]
-        return HttpRequest("POST", f"{base_url}/sms/json", form=form, auth=auth)
+        return HttpRequest("POST", f"{base_url}/sms/json", form=form, auth=self._auth)
 
     def parse_response(self, response: HttpResponse) -> Submission:
         """HTTP 200 also carries refusals: one entry for each segment, with a status of its own."""
@@ -142,9 +140,9 @@ class Vonage(Provider):
         if not taken:
             refusals = [self._refusal(entry) for entry in entries]
             raise next((error for error in refusals if isinstance(error, OutcomeUnknown)), refusals[0])
-        # Where only some segments were taken, the text is partly on its way and must not be submitted again. All count
-        # as its segments, so that it can never become `delivered`.
-        refused = [entry for entry in entries if entry not in taken]
+        # Where only some segments were taken, the text is partly out and must not be submitted again; all segments count,
+        # so that it can never become `delivered`.
+        refused = [self._refusal(entry) for entry in entries if entry not in taken]
         prices = [price(entry.get("message-price")) for entry in taken]
         known = [amount for amount in prices if amount is not None]
         total = sum(known, Decimal(0)) if len(known) == len(taken) else None
@@ -154,13 +152,10 @@ class Vonage(Provider):
             segments=len(entries),
             price=total,
             currency=None if total is None else self._currency,
-            error=self._partly(refused, len(entries)) if refused else None,
+            error=MessageError.of(refused[0], f"{len(refused)} of {len(entries)} segments refused: ")
+            if refused
+            else None,
         )
-
-    def _partly(self, refused: Sequence[Mapping[str, Any]], count: int) -> MessageError:
-        why = self._refusal(refused[0])
-        detail = f"{len(refused)} of {count} segments refused: {why.detail}"
-        return MessageError(why.error_class, why.code, why.provider_code, detail)
 
     def _refusal(self, entry: Mapping[str, Any]) -> SubmissionError:
         code, text = str(entry.get("status")), str(entry.get("error-text", "no reason given"))
@@ -178,7 +173,7 @@ class Vonage(Provider):
         secrets = re.findall(r"[^\s,]+", self.settings.get("signature_secret", ""))
         if not secrets:
             raise CallbackNotAuthentic(
-                "set signature_secret, and have Vonage sign its callbacks: unsigned ones are not believed"
+                "set signature_secret, and have Vonage sign: unsigned callbacks are not believed"
             )
         given = _encoded(params.pop("sig", "").lower())
         method = self.settings.get("signature_method", "md5hash")
@@ -226,6 +221,22 @@ class Vonage(Provider):
             currency=None if amount is None else self._currency,
         )
 
+    def fetch_status(self, message: TextMessage) -> Sequence[DeliveryReceipt]:
+        """From the Reports API: https://developer.vonage.com/en/api/reports. Its words are those of the receipts."""
+        base_url = self.settings.get("reports_url", "https://api.nexmo.com").rstrip("/")
+        query = {"account_id": self.settings["api_key"], "product": "SMS", "direction": "outbound"}
+        query["id"] = ",".join(message.provider_message_ids)
+        response = self.exchange(HttpRequest("GET", f"{base_url}/v2/reports/records", query=query, auth=self._auth))
+        if response.status != 200:
+            raise error_from_status(response)
+        reply = response.json()
+        records = reply.get("records") if isinstance(reply, dict) else None
+        return [self._receipt(_as_receipt(record, message.id)) for record in records or () if record.get("message_id")]
+
+    @property
+    def _auth(self) -> tuple[str, str]:
+        return self.settings["api_key"], self.settings["api_secret"]
+
     @property
     def _currency(self) -> str:
         return self.settings.get("currency", "EUR")  # no payload says
@@ -255,6 +266,11 @@ def _part(params: Mapping[str, str]) -> Part | None:
     return (
         Part(params.get("concat-ref", ""), int(total), int(number)) if 1 <= int(number) <= int(total) <= 255 else None
     )
+
+
+def _as_receipt(record: Mapping[str, Any], message_id: str) -> dict[str, str]:
+    names = {"messageId": "message_id", "status": "status", "err-code": "error_code", "price": "total_price"}
+    return {name: str(record.get(theirs) or "") for name, theirs in names.items()} | {"client-ref": message_id}
 
 
 def _signatures(params: Mapping[str, str], secrets: Sequence[str], method: str) -> list[bytes]:

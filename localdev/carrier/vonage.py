@@ -22,6 +22,7 @@ from localdev.carrier.callbacks import HttpRequest, Letter
 from localdev.carrier.core import Carrier, Handler, as_json
 from localdev.carrier.ledger import Message
 from localdev.carrier.scenarios import Scenario, Step
+from localdev.carrier.vonage_reports import records
 from localdev.carrier.vonage_rules import ERRORS, VonageSettings, refusal, sender, signature
 
 PRICE = Decimal("0.03330000")
@@ -54,7 +55,7 @@ class Vonage:
 
     def routes(self) -> Mapping[tuple[str, str], Handler]:
         """Return the endpoints."""
-        return {("POST", "/sms/json"): self.submit}
+        return {("POST", "/sms/json"): self.submit, ("GET", "/v2/reports/records"): self.report}
 
     def submit(self, request: Request) -> Response:
         """Answer a submission; HTTP 200 even to a refused one."""
@@ -68,6 +69,10 @@ class Vonage:
             return self._answered(params, scenario.name, [_refused(REFUSALS[scenario.refusal])])
         entries = self._accepted(params, scenario) if scenario.accepts else []
         return faults.spoiled(self.carrier, scenario.fault, self._answered(params, scenario.name, entries))
+
+    def report(self, request: Request) -> Response:
+        """Answer what became of texts."""
+        return records(self.carrier, self.settings.api_key, self.settings.api_secret, request)
 
     def incoming(self, order: Mapping[str, Any]) -> Iterator[tuple[str, Letter]]:
         """Write one request per part of a handset's text; the order of the parts is given, or `random`."""

@@ -15,6 +15,7 @@ from chalicelib.errors import (
     StoreUnavailable,
 )
 from chalicelib.messages import Submission, rfc3339
+from chalicelib.providers.dummy import Dummy
 from chalicelib.status import Status
 
 TAKEN = Submission(("dummy-1",))
@@ -181,6 +182,19 @@ def test_a_queued_text_that_is_refused_is_over(http, monkeypatch):
     dispatching.handle(ticket(message_id))
     message = store.get(message_id)
     assert (message.status, message.due_at) == (Status.REFUSED, None)
+
+
+@pytest.mark.parametrize("status", ["created", "sending"])
+def test_a_provider_that_lost_its_settings_keeps_its_texts_waiting(http, monkeypatch, later, status):
+    headers = {"Prefer": "respond-async"} if status == "created" else {}
+    message_id = http.send(headers=headers).json_body["id"]
+    monkeypatch.setattr(Dummy, "required", ("api_key",))
+    due_at = store.get(message_id).due_at
+    later(hours=73)
+    dispatching.handle(ticket(message_id))
+    message = store.get(message_id)
+    assert (message.status.value, message.holders) == (status, ())
+    assert message.due_at > due_at
 
 
 def test_the_worker_gives_back_only_the_tickets_that_failed(http, aws, monkeypatch):
