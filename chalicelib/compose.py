@@ -12,7 +12,7 @@ from uuid import uuid4
 from chalicelib import phone
 from chalicelib.encoding import count_segments, encoding_of
 from chalicelib.errors import InvalidMessage
-from chalicelib.messages import Direction, HistoryEntry, TextMessage, parse_rfc3339
+from chalicelib.messages import Direction, HistoryEntry, Priority, TextMessage, parse_rfc3339
 from chalicelib.status import Status
 
 MAX_SEGMENTS = 10
@@ -36,6 +36,7 @@ def compose(
         "metadata": checked.field("metadata", _metadata, default={}),
         "validity_seconds": checked.field("validity_seconds", _validity),
         "send_at": checked.field("send_at", lambda value: _send_at(value, now)),
+        "priority": checked.field("priority", _priority, default=Priority.NORMAL),
         "resend_on_unknown": checked.field("on_unknown", _on_unknown, default=False),
     }
     if frm is None and "from" not in checked.errors:
@@ -154,6 +155,13 @@ def _send_at(value: Any, now: datetime) -> datetime:
     if at > now + MAX_SCHEDULE:
         raise ValueError(f"is more than {MAX_SCHEDULE.days} days away")
     return at
+
+
+def _priority(value: Any) -> Priority:
+    try:
+        return Priority(value)
+    except ValueError:
+        raise ValueError("must be high, normal or bulk") from None
 
 
 def _on_unknown(value: Any) -> bool:

@@ -63,6 +63,22 @@ def provider_settings(name: str) -> Mapping[str, str]:
     return {"stage": settings().stage, **plain, **_secret(name)}
 
 
+@lru_cache(maxsize=1)
+def rates() -> Mapping[str, float]:
+    """Segments a second for each sender: `SMSIGNAL_RATES`, JSON, by `<provider>` or `<provider>/<from>`.
+
+    Raises ConfigurationError.
+    """
+    try:
+        given = json.loads(os.environ.get("SMSIGNAL_RATES") or "{}")
+        checked = {str(name): float(rate) for name, rate in given.items()}
+    except (ValueError, TypeError, AttributeError):
+        checked = {"": 0.0}
+    if not all(rate > 0 for rate in checked.values()):
+        raise ConfigurationError('SMSIGNAL_RATES must be JSON like {"<provider>": 30, "<provider>/<from>": 1}')
+    return checked
+
+
 def _secret(name: str) -> dict[str, str]:
     manager = settings().secrets == "secretsmanager"
     stage = settings().stage

@@ -21,13 +21,14 @@ from chalicelib.errors import (
     UnknownProvider,
 )
 from chalicelib.messages import Direction, TextMessage
+from chalicelib.pacing import paced
 from chalicelib.providers.base import Provider
 from chalicelib.receipts import claim_parked
 from chalicelib.retries import ACCOUNT_DELAY, LEASE, held_until, report_due, valid_until
 from chalicelib.sending import submit
 from chalicelib.stage import now, provider
 from chalicelib.status import FINAL, Status
-from chalicelib.transitions import ended, in_doubt, postponed, still_waiting
+from chalicelib.transitions import ended, in_doubt, postponed, put_off, still_waiting
 
 log = logs.logger(__name__)
 
@@ -70,7 +71,17 @@ def handle(ticket: str) -> TextMessage | None:
         return _hold(message, at)
     if at >= valid_until(message):
         return _end(message, at)
-    return submit(message, adapter, inline=False)
+    return submit(message, adapter, inline=False) if message.has_slot else _in_turn(message, adapter, at)
+
+
+def _in_turn(message: TextMessage, adapter: Provider, at: datetime) -> TextMessage:
+    """Submit a text if its sender is free, else have it wait for its moment."""
+    (placed,) = paced([message], at)
+    if placed.due_at == message.due_at:
+        return submit(message, adapter, inline=False)
+    waiting = store.change(message, lambda current: put_off(current, placed))
+    outbox.enqueue([waiting], at)
+    return waiting
 
 
 def _wait_for_settings(message: TextMessage, error: TextMessageError, at: datetime) -> TextMessage:

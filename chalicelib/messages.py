@@ -21,6 +21,14 @@ class Direction(str, Enum):
     INCOMING = "incoming"
 
 
+class Priority(str, Enum):
+    """Who goes first when a sender has a rate: `high` for one-time codes, `bulk` for what can wait."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    BULK = "bulk"
+
+
 @dataclass(frozen=True)
 class MessageError:
     """Why a text was not delivered: whose fault, our word, the provider's word, a sentence."""
@@ -110,6 +118,7 @@ class TextMessage:
     validity_seconds: int | None = None
     send_at: datetime | None = None
     resend_on_unknown: bool = False  #: what to do when nobody knows whether the provider took it
+    priority: Priority = Priority.NORMAL
     callback_url: str | None = None  #: where the provider is told to send receipts
     fingerprint: str | None = None  #: of the request, to tell a repeated Idempotency-Key from a reused one
     # Bookkeeping.
@@ -117,6 +126,7 @@ class TextMessage:
     revision: int = 1  #: counts the writes; the optimistic lock
     attempts: int = 0  #: how often somebody took it to do what was due
     holders: tuple[str, ...] = ()  #: who took it and has not said what came of it; more than one: somebody died
+    has_slot: bool = False  #: `due_at` is the moment that was reserved for it (pacing.py)
     due_at: datetime | None = None  #: when something must be done if nothing happens: a retry, a lapsed lease
     submitted_on: datetime | None = None  #: when the provider's acceptance was stored
     parts: Mapping[str, Segment] = field(default_factory=dict)  #: by the provider's id of the segment

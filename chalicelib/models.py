@@ -20,7 +20,7 @@ from pynamodb.models import Model
 
 from chalicelib.config import settings
 from chalicelib.encoding import Encoding
-from chalicelib.messages import Direction, HistoryEntry, MessageError, Segment, parse_rfc3339, rfc3339
+from chalicelib.messages import Direction, HistoryEntry, MessageError, Priority, Segment, parse_rfc3339, rfc3339
 from chalicelib.status import Status
 
 E = TypeVar("E", bound=Enum)
@@ -227,12 +227,14 @@ class MessageRecord(Model):
     validity_seconds = NumberAttribute(null=True)
     send_at = TimeAttribute(null=True)
     resend_on_unknown = BooleanAttribute()
+    priority = EnumAttribute(Priority)
     callback_url = UnicodeAttribute(null=True)
     fingerprint = UnicodeAttribute(null=True)
     sequence = NumberAttribute()
     revision = NumberAttribute()
     attempts = NumberAttribute()
     holders = StringsAttribute()
+    has_slot = BooleanAttribute()
     due_at = TimeAttribute(null=True)
     submitted_on = TimeAttribute(null=True)
     parts = SegmentsAttribute()
@@ -258,6 +260,7 @@ class ProviderReferenceRecord(Model):
     reference = UnicodeAttribute(hash_key=True)
     message_id = UnicodeAttribute(null=True)
     parked = StringsAttribute(null=True)  #: receipts, as JSON
+    free_at = NumberAttribute(null=True)  #: of a sender with a rate: milliseconds since 1970
     expires_on = TTLAttribute(null=True)
 
 

@@ -29,6 +29,7 @@ from chalicelib.errors import (
     UnknownProvider,
 )
 from chalicelib.messages import Direction, MessageError, Submission, TextMessage
+from chalicelib.pacing import paced
 from chalicelib.providers.base import Provider
 from chalicelib.retries import LEASE, due_after, report_due
 from chalicelib.stage import now, provider
@@ -48,7 +49,9 @@ def send(message: TextMessage, *, later: bool = False) -> tuple[TextMessage, boo
     if later or (message.send_at and message.send_at > at):
         message = replace(message, due_at=message.send_at or at)
     else:
-        message = replace(message, due_at=at + LEASE, attempts=1, holders=(uuid4().hex,))
+        (message,) = paced([message], at)
+        if message.due_at is None:
+            message = replace(message, due_at=at + LEASE, attempts=1, holders=(uuid4().hex,))
     try:
         store.create(message)
     except store.Conflict as conflict:
@@ -68,7 +71,9 @@ def send_all(messages: Sequence[TextMessage], *, fresh: bool) -> list[TextMessag
     `fresh` says that every id is new and random: then nothing can be in the way, and 25 texts go in one request.
     """
     results: list[TextMessage | TextMessageError] = [_readied(message) for message in messages]
-    ready = [message for message in results if isinstance(message, TextMessage)]
+    ready = _in_their_turn([message for message in results if isinstance(message, TextMessage)])
+    turns = {message.id: message for message in ready}
+    results = [turns[result.id] if isinstance(result, TextMessage) else result for result in results]
     failures = store.create_all(ready) if fresh else {}
     if not fresh:
         results = [_create(result) if isinstance(result, TextMessage) else result for result in results]
@@ -85,6 +90,15 @@ def _readied(message: TextMessage) -> TextMessage | TextMessageError:
     except ConfigurationError as error:
         return error
     return replace(message, due_at=message.send_at or message.created_on)
+
+
+def _in_their_turn(messages: list[TextMessage]) -> list[TextMessage]:
+    """With the moments of their senders; a schedule is looked at when its time has come, or all when the store is slow."""
+    try:
+        turns = {message.id: message for message in paced([one for one in messages if not one.send_at], now())}
+    except StoreUnavailable:
+        return messages
+    return [turns.get(message.id, message) for message in messages]
 
 
 def _create(message: TextMessage) -> TextMessage | TextMessageError:

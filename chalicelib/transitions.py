@@ -32,6 +32,7 @@ def accepted(message: TextMessage, submission: Submission, now: datetime, due_at
         submitted_on=now,
         due_at=due_at,
         holders=(),
+        has_slot=False,
     )
     new, error = (Status.UNDELIVERED, submission.error) if submission.error else _judged(known)
     moved = advances(message.status, new)
@@ -46,17 +47,23 @@ def refused(message: TextMessage, error: SubmissionError, now: datetime) -> Text
         now, Status.REFUSED, "submit", "applied" if moved else "stale", error.provider_code, error.detail
     )
     status = Status.REFUSED if moved else message.status
-    return _changed(message, replace(message, holders=()), entry, status, MessageError.of(error), now)
+    return _changed(message, replace(message, holders=(), has_slot=False), entry, status, MessageError.of(error), now)
 
 
 def postponed(message: TextMessage, error: SubmissionError, due_at: datetime, now: datetime) -> TextMessage:
     """The text was not taken, or nobody knows: it stays `created` until `due_at`, with the reason beside it."""
     outcome = "unknown" if isinstance(error, OutcomeUnknown) else "postponed"
     entry = HistoryEntry(now, message.status, "submit", outcome, error.provider_code, error.detail)
-    after = _changed(message, replace(message, holders=()), entry, message.status, None, now)
+    after = _changed(message, replace(message, holders=(), has_slot=False), entry, message.status, None, now)
     if message.status is not Status.CREATED:  # a receipt overtook the reply: the text went out after all
         return after
     return replace(after, error=MessageError.of(error), due_at=due_at)
+
+
+def put_off(message: TextMessage, paced: TextMessage) -> TextMessage:
+    """Its sender is busy: it waits for its moment, which nobody is told of."""
+    attempts = message.attempts - 1  # it was taken off the outbox, but not handed to anybody
+    return replace(message, due_at=paced.due_at, has_slot=paced.has_slot, holders=(), attempts=attempts)
 
 
 def still_waiting(message: TextMessage, due_at: datetime) -> TextMessage:

@@ -84,4 +84,3 @@ def test_a_wrong_account_is_told_and_the_text_waits_on(http, vonage, monkeypatch
 def test_ids_that_vonage_does_not_know_report_nothing(http, vonage):
     message = replace(sent(http, "9005"), provider_message_ids=("nobodys",))
     assert vonage.fetch_status(message) == []
-
