@@ -1,7 +1,7 @@
 """JSON logs, one line a record. The one place that sees to it that no full phone number is written.
 
 Texts and credentials are never passed to a logger; numbers go through `phone.mask` at the call, and whatever looks like one
-in the finished line is masked again here.
+in a finished line is masked again here.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import logging
 import re
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.phone import mask
@@ -25,6 +26,17 @@ else:  # subscriptable since Python 3.11
     _StreamHandler = logging.StreamHandler
 
 
+def _masked(value: Any) -> Any:
+    """The same, ready for JSON, with the numbers in every string masked."""
+    if isinstance(value, dict):
+        return {name: _masked(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(inner) for inner in value]
+    if value is None or isinstance(value, int | float):
+        return value
+    return NUMBER.sub(lambda found: mask(found.group()), str(value))
+
+
 class JsonFormatter(logging.Formatter):
     """A record as one JSON object: level, logger, message, and what was passed as `extra`."""
 
@@ -34,7 +46,7 @@ class JsonFormatter(logging.Formatter):
         line |= {name: value for name, value in vars(record).items() if name not in STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return NUMBER.sub(lambda found: mask(found.group()), json.dumps(line, default=str, ensure_ascii=False))
+        return json.dumps(_masked(line), ensure_ascii=False)
 
 
 class _Stdout(_StreamHandler):
@@ -59,3 +71,17 @@ def logger(name: str) -> logging.Logger:
         root.setLevel(logging.INFO)
         root.propagate = False  # Lambda's root handler would write each line twice
     return logging.getLogger(name)
+
+
+def metric(name: str, at: datetime, **dimensions: str) -> dict[str, Any]:
+    """What to pass as `extra` for CloudWatch to count one more of something, without a request for it.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+    """
+    directive = {
+        "Namespace": "smsignal",
+        "Dimensions": [list(dimensions)],
+        "Metrics": [{"Name": name, "Unit": "Count"}],
+    }
+    marker = {"Timestamp": int(at.timestamp() * 1000), "CloudWatchMetrics": [directive]}
+    return {"_aws": marker, name: 1, **dimensions}

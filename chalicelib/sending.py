@@ -18,6 +18,7 @@ from chalicelib.compose import compose
 from chalicelib.config import settings
 from chalicelib.encoding import count_segments, encoding_of
 from chalicelib.errors import (
+    AccountRefused,
     ConfigurationError,
     ErrorClass,
     IdempotencyKeyReused,
@@ -171,6 +172,9 @@ def _outcome(message: TextMessage, adapter: Provider) -> Submission | Submission
         # A fault in an adapter: the request may have left, so it counts as unknown, and the log has the trace.
         log.exception("adapter failed", extra={"message_id": message.id, "provider": message.provider})
         outcome = OutcomeUnknown("adapter_failed", "the adapter failed; see the log")
+    if isinstance(outcome, AccountRefused):  # nothing goes out until somebody does something: there is an alarm to set on it
+        counted = logs.metric("AccountRefused", now(), stage=settings().stage, provider=message.provider)
+        log.error("account refused", extra=counted)
     if isinstance(outcome, SubmissionError):
         log.warning(
             "text not submitted",

@@ -167,6 +167,17 @@ def test_a_text_that_never_got_through_expires_with_the_reason(http, monkeypatch
     assert (message.status, message.due_at) == (Status.EXPIRED, None)
 
 
+def test_trouble_with_the_account_is_counted_for_an_alarm(http, monkeypatch, capsys):
+    answers_with(monkeypatch, AccountRefused("no_credit", "top up"))
+    http.send()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (line,) = [line for line in lines if "_aws" in line]
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Dimensions"] == [["stage", "provider"]]
+    assert [line[name["Name"]] for name in directive["Metrics"]] == [1]
+    assert (line["stage"], line["provider"]) == ("test", "dummy")
+
+
 def test_a_queued_text_waits_out_trouble_with_the_account(http, monkeypatch):
     answers_with(monkeypatch, AccountRefused("no_credit", "top up"))
     message_id = http.send(headers={"Prefer": "respond-async"}).json_body["id"]
