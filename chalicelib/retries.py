@@ -38,6 +38,11 @@ def due_after(message: TextMessage, error: SubmissionError, now: datetime, *, sa
     return None if over else due
 
 
+def outlived(message: TextMessage, error: SubmissionError) -> bool:
+    """Whether a text that is not tried again would be, had it more time: then it expired, and nobody refused it."""
+    return error.error_class in RETRIED and message.attempts < MAX_ATTEMPTS
+
+
 def held_until(message: TextMessage, now: datetime) -> datetime:
     """How long a text that went out, or may have, is given to report itself."""
     validity = timedelta(seconds=message.validity_seconds) if message.validity_seconds else RECEIPT_DEADLINE

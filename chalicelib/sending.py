@@ -32,10 +32,10 @@ from chalicelib.errors import (
 from chalicelib.messages import Direction, MessageError, Submission, TextMessage
 from chalicelib.pacing import paced
 from chalicelib.providers.base import Provider
-from chalicelib.retries import LEASE, due_after, report_due
+from chalicelib.retries import LEASE, due_after, outlived, report_due
 from chalicelib.stage import now, provider
 from chalicelib.status import Status
-from chalicelib.transitions import accepted, postponed, refused
+from chalicelib.transitions import accepted, expired, postponed, refused
 
 log = logs.logger(__name__)
 
@@ -130,7 +130,10 @@ def submit(message: TextMessage, adapter: Provider, *, inline: bool = True) -> T
             return accepted(current, outcome, at, due)
         over = inline and outcome.error_class is ErrorClass.ACCOUNT
         due = None if over else due_after(current, outcome, at, safe=adapter.discards_duplicates)
-        return postponed(current, outcome, due, at) if due else refused(current, outcome, at)
+        if due:
+            return postponed(current, outcome, due, at)
+        end = expired if outlived(current, outcome) and not over else refused
+        return end(current, outcome, at)
 
     try:
         message = store.change(message, transition)
@@ -172,7 +175,9 @@ def _outcome(message: TextMessage, adapter: Provider) -> Submission | Submission
         # A fault in an adapter: the request may have left, so it counts as unknown, and the log has the trace.
         log.exception("adapter failed", extra={"message_id": message.id, "provider": message.provider})
         outcome = OutcomeUnknown("adapter_failed", "the adapter failed; see the log")
-    if isinstance(outcome, AccountRefused):  # nothing goes out until somebody does something: there is an alarm to set on it
+    if isinstance(
+        outcome, AccountRefused
+    ):  # nothing goes out until somebody does something: there is an alarm to set on it
         counted = logs.metric("AccountRefused", now(), stage=settings().stage, provider=message.provider)
         log.error("account refused", extra=counted)
     if isinstance(outcome, SubmissionError):

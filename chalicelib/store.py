@@ -8,6 +8,7 @@ the text first). When the condition fails, DynamoDB hands back the stored text w
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -149,7 +150,8 @@ def _advance_unread(message_id: str, provider: str, receipt: DeliveryReceipt, no
 def due(until: datetime) -> Iterator[tuple[str, datetime]]:
     """The texts for which something is to be done before `until`: their ids and when. Raises StoreUnavailable."""
     with translated():
-        for digit in SHARDS:
+        # In another order each time: a sweep that does not get through all leaves others for the next one.
+        for digit in random.sample(SHARDS, len(SHARDS)):
             for record in MessageRecord.due.query(digit, Due.due_at < until):
                 yield record.id, record.due_at
 

@@ -42,12 +42,19 @@ def accepted(message: TextMessage, submission: Submission, now: datetime, due_at
 
 def refused(message: TextMessage, error: SubmissionError, now: datetime) -> TextMessage:
     """The provider, or we on its behalf, refused the text for good."""
-    moved = advances(message.status, Status.REFUSED)
-    entry = HistoryEntry(
-        now, Status.REFUSED, "submit", "applied" if moved else "stale", error.provider_code, error.detail
-    )
-    status = Status.REFUSED if moved else message.status
-    return _changed(message, replace(message, holders=(), has_slot=False), entry, status, MessageError.of(error), now)
+    return _failed(message, Status.REFUSED, error, now)
+
+
+def expired(message: TextMessage, error: SubmissionError, now: datetime) -> TextMessage:
+    """The text was not taken in its time; the last error says what held it up."""
+    return _failed(message, Status.EXPIRED, error, now)
+
+
+def _failed(message: TextMessage, new: Status, error: SubmissionError, now: datetime) -> TextMessage:
+    moved = advances(message.status, new)
+    entry = HistoryEntry(now, new, "submit", "applied" if moved else "stale", error.provider_code, error.detail)
+    known = replace(message, holders=(), has_slot=False)
+    return _changed(message, known, entry, new if moved else message.status, MessageError.of(error), now)
 
 
 def postponed(message: TextMessage, error: SubmissionError, due_at: datetime, now: datetime) -> TextMessage:

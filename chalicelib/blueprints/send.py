@@ -14,7 +14,7 @@ from chalicelib.config import settings
 from chalicelib.errors import ErrorClass, InvalidMessage, TextMessageError, UnknownProvider
 from chalicelib.messages import TextMessage
 from chalicelib.stage import now
-from chalicelib.status import Status
+from chalicelib.status import FAILED, Status
 from chalicelib.store_keys import ApiKey
 
 send = Blueprint(__name__)
@@ -110,7 +110,8 @@ def _answer(message: TextMessage, replayed: bool) -> Response:
     headers: Headers = {"Location": f"/messages/{message.id}"}
     if replayed:
         headers["Idempotent-Replayed"] = "true"
-    if message.status is Status.REFUSED and message.error and not message.fail_silently:
+    never_taken = message.status in FAILED and message.submitted_on is None
+    if never_taken and message.error and not message.fail_silently:
         status = REFUSALS.get(message.error.error_class, 502)
         detail = message.error.detail or message.error.code
         title = "The text was refused"

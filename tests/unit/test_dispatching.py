@@ -167,6 +167,25 @@ def test_a_text_that_never_got_through_expires_with_the_reason(http, monkeypatch
     assert (message.status, message.due_at) == (Status.EXPIRED, None)
 
 
+def test_a_text_whose_next_try_would_be_too_late_expires_with_the_reason(http, monkeypatch):
+    answers_with(monkeypatch, ProviderThrottled("throttled", "slower", retry_after=3600))
+    answer = http.send(validity_seconds=60)
+    assert (answer.status_code, answer.json_body["code"]) == (502, "throttled")
+    message = store.get(answer.json_body["message"]["id"])
+    assert (message.status, message.error.code, message.due_at) == (Status.EXPIRED, "throttled", None)
+
+
+def test_a_text_that_was_tried_often_enough_is_refused(http, monkeypatch, later):
+    answers_with(monkeypatch, ProviderThrottled("throttled", "slower"))
+    message_id = http.send().json_body["id"]
+    for _ in range(30):
+        message = store.get(message_id)
+        if message.due_at is None:
+            break
+        dispatching.handle(ticket(message_id))
+    assert (message.status, message.attempts, message.error.code) == (Status.REFUSED, 20, "throttled")
+
+
 def test_trouble_with_the_account_is_counted_for_an_alarm(http, monkeypatch, capsys):
     answers_with(monkeypatch, AccountRefused("no_credit", "top up"))
     http.send()
