@@ -118,13 +118,13 @@ def _from_secrets_manager(path: str) -> str | None:
 def messages_stream_arn() -> str:
     """The stream that wakes `on_message_change`; needed only while Chalice makes a deployment from app.py.
 
-    Raises ConfigurationError under Chalice's command line when the stage's resources have not been made.
+    Ends Chalice's command line with a sentence when the stage's resources have not been made.
     """
     arn = os.environ.get("SMSIGNAL_MESSAGES_STREAM_ARN")
     if arn is None and os.environ.get("AWS_CHALICE_CLI_MODE"):
         stage = settings().stage
-        raise ConfigurationError(
-            f"the tables and queues of stage '{stage}' are not known here. Run: make deploy STAGE={stage}"
+        raise SystemExit(
+            f"The tables and queues of stage '{stage}' are not known here. Run: make deploy STAGE={stage}"
             " (it makes them and then runs chalice deploy)"
         )
     return arn or NO_STREAM

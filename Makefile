@@ -1,0 +1,60 @@
+# smsignal. `make` alone lists what can be done.
+.DEFAULT_GOAL := help
+.PHONY: help setup run up down test check package deploy remove key revoke requirements clean
+MAKEFLAGS += --no-print-directory
+
+PY := .venv/bin/python
+
+help: ## list the targets
+	@echo "usage: make <target> [VARIABLE=value]"
+	@echo
+	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-12s  %s\n", $$1, $$2 }'
+
+setup: .venv/.ready ## make .venv with everything that development needs (the others do it by themselves)
+
+.venv/.ready: requirements.txt requirements-dev.txt
+	@sh localdev/setup.sh
+
+run: .venv/.ready ## start the local stack, send a first text, show what happens until Ctrl-C [PROVIDER=sandbox]
+	@$(PY) -m localdev run $(if $(PROVIDER),--provider "$$PROVIDER")
+
+up: .venv/.ready ## start the local stack in the background [LOCAL_PORT=4566]
+	@$(PY) -m localdev up
+
+down: ## end the local stack
+	@if [ -e .venv/.ready ]; then $(PY) -m localdev down; else echo "The stack is down already."; fi
+
+test: .venv/.ready ## run the tests
+	@$(PY) -m pytest
+
+check: .venv/.ready ## lint, types, tests: what CI runs
+	@$(PY) -m ruff check
+	@$(PY) -m ruff format --check
+	@$(PY) -m mypy
+	@$(PY) -m pytest
+
+package: .venv/.ready ## make the deployment package and its template [STAGE=dev]
+	@$(PY) -m infra.package --stage $(or $(STAGE),dev) --out out/package
+
+deploy: .venv/.ready ## deploy a stage to AWS; safe to repeat [STAGE=dev] [REGION=eu-west-1]
+	@$(PY) -m infra.deploy --stage $(or $(STAGE),dev) $(if $(REGION),--region "$$REGION")
+
+remove: .venv/.ready ## remove a deployed stage; what it stored stays: STAGE=dev [REGION=eu-west-1]
+	@$(PY) -m infra.remove --stage $(STAGE) $(if $(REGION),--region "$$REGION")
+
+key: .venv/.ready ## make an API key [SCOPES=send,read] [STAGE=local] [LABEL=what it is for]
+	@$(PY) -m localdev key --stage $(or $(STAGE),local) $(if $(SCOPES),--scopes "$$SCOPES") $(if $(LABEL),--label "$$LABEL")
+
+revoke: .venv/.ready ## revoke an API key: KEY=<key or its id> [STAGE=local]
+	@$(if $(KEY),,$(error say which one: make revoke KEY=<key or its id>))$(PY) -m localdev revoke --stage $(or $(STAGE),local) "$$KEY"
+
+requirements: ## resolve requirements-dev.in anew into requirements-dev.txt (needs uv)
+	@{ printf '%s\n' '# requirements-dev.in and all that it needs, for Python 3.10 and later. Made by: make requirements' \
+	    '-r requirements.txt'; \
+	  uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate --no-emit-index-url \
+	    $$(sed -n 's/==.*//; s/^[a-z]/--no-emit-package &/p' requirements.txt) requirements-dev.in; \
+	} > requirements-dev.new && mv requirements-dev.new requirements-dev.txt || { rm -f requirements-dev.new; exit 1; }
+
+clean: down ## end the local stack and remove everything that was made, .venv too
+	@rm -rf .venv .local out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

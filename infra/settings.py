@@ -1,0 +1,126 @@
+"""What `chalice deploy` does not set: repeating it changes nothing.
+
+Each setting is read first and written only when it is another, with one exception: Chalice uploads its Swagger in the mode
+`overwrite`, which drops the API's own answers (https://github.com/aws/serverless-application-model/issues/623), so those are put
+back after each deployment of Chalice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from infra import events, gateway
+from infra.policies import Place
+from infra.record import Record
+from infra.stack import Show
+from infra.stage import PUBLIC_URL, Stage
+
+#: What passes by itself: IAM takes some seconds to know a new role everywhere, Lambda to finish its last change, and API Gateway
+#: takes one deployment every five.
+PASSING = (
+    "InvalidParameterValueException",
+    "ResourceInUseException",
+    "ResourceConflictException",
+    "TooManyRequestsException",
+)
+TRIES, PAUSE = 20, 3.0
+
+
+def make_log_group(logs: Any, stage: Stage) -> None:
+    """The log group of the routes' function, which Chalice makes under another name; the function may not make its own."""
+    name = f"/aws/lambda/{stage.function('api_handler')}"
+    found = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    group = next((group for group in found if group["logGroupName"] == name), None)
+    if group is None:
+        logs.create_log_group(logGroupName=name)
+    if group is None or group.get("retentionInDays") != stage.log_retention_in_days:
+        logs.put_retention_policy(logGroupName=name, retentionInDays=stage.log_retention_in_days)
+
+
+def apply_settings(session: Any, stage: Stage, place: Place, record: Record, show: Show) -> None:
+    """Set all that Chalice leaves out, for what the record lists."""
+    aws_lambda = session.client("lambda")
+    queue = f"arn:{place.partition}:sqs:{place.region}:{place.account}:{stage.resource('')}"
+    for function in record.kind("lambda_function"):
+        if _set_url(aws_lambda, function["lambda_arn"], stage.environment.get(PUBLIC_URL) or record.url):
+            show(f"Telling {function['name']} its public URL")
+    for mapping in [*record.kind("dynamodb_event"), *record.kind("sqs_event")]:
+        if _set_mapping(aws_lambda, mapping["event_uuid"], queue + events.GIVEN_UP_CHANGES):
+            show(f"Setting up {mapping['name']}")
+    for function_arn, wanted in _rules(session.client("events"), record, queue + events.GIVEN_UP_EVENTS):
+        if _set_retries(aws_lambda, function_arn, wanted):
+            show(f"Setting the retries of {function_arn.rpartition(':')[2]}")
+    api_id, apigateway = record.get("rest_api")["rest_api_id"], session.client("apigateway")
+    if gateway.apply(apigateway, api_id):
+        show("Setting the API's own answers")
+        _settled(apigateway.create_deployment, restApiId=api_id, stageName=stage.api_stage)
+
+
+def _set_url(aws_lambda: Any, function: str, url: str | None) -> bool:
+    variables = aws_lambda.get_function_configuration(FunctionName=function).get("Environment", {}).get("Variables", {})
+    if url is None or variables.get(PUBLIC_URL) == url:
+        return False
+    environment = {"Variables": {**variables, PUBLIC_URL: url}}
+    _settled(aws_lambda.update_function_configuration, FunctionName=function, Environment=environment)
+    aws_lambda.get_waiter("function_updated_v2").wait(FunctionName=function)
+    return True
+
+
+def _set_mapping(aws_lambda: Any, uuid: str, given_up: str) -> bool:
+    mapping = aws_lambda.get_event_source_mapping(UUID=uuid)
+    if ":dynamodb:" in mapping["EventSourceArn"]:
+        wanted = {**events.STREAM, "DestinationConfig": {"OnFailure": {"Destination": given_up}}}
+    elif mapping["BatchSize"] > 1:
+        wanted = events.QUEUE
+    else:
+        return False
+    if _has(mapping, wanted):
+        return False
+    _settled(aws_lambda.update_event_source_mapping, UUID=uuid, **wanted)
+    return True
+
+
+def _rules(bus: Any, record: Record, given_up: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each function that the bus or the clock calls, and how its failures are to be handled."""
+    functions = {function["name"]: function["lambda_arn"] for function in record.kind("lambda_function")}
+    for rule in record.kind("cloudwatch_event"):
+        subscribes = "EventPattern" in bus.describe_rule(Name=rule["rule_name"])
+        destination = {"DestinationConfig": {"OnFailure": {"Destination": given_up}}}
+        wanted = {**events.SUBSCRIBER, **destination} if subscribes else events.CLOCK
+        yield functions[rule["name"].removesuffix("-event")], wanted
+
+
+def _set_retries(aws_lambda: Any, function: str, wanted: Mapping[str, Any]) -> bool:
+    try:
+        present = aws_lambda.get_function_event_invoke_config(FunctionName=function)
+    except aws_lambda.exceptions.ResourceNotFoundException:
+        present = {}
+    if _has(present, wanted):
+        return False
+    _settled(aws_lambda.put_function_event_invoke_config, FunctionName=function, **wanted)
+    return True
+
+
+def _has(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether all that is wanted is there; AWS adds fields of its own."""
+    return all(
+        _has(present.get(name) or {}, value) if isinstance(value, Mapping) else present.get(name) == value
+        for name, value in wanted.items()
+    )
+
+
+def _settled(call: Callable[..., Any], **request: Any) -> None:
+    """Call, again while what stands in the way passes by itself."""
+    for attempt in range(1, TRIES + 1):
+        try:
+            call(**request)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in PASSING or attempt == TRIES:
+                raise
+            time.sleep(PAUSE)
+        else:
+            return
