@@ -33,6 +33,7 @@ from chalicelib.transitions import ended, in_doubt, postponed, put_off, still_wa
 log = logs.logger(__name__)
 
 SWEEP = timedelta(seconds=60)
+INTERRUPTED = OutcomeUnknown("interrupted", "whoever submitted this text did not say what came of it")
 
 
 def dispatch() -> int:
@@ -94,6 +95,8 @@ def _wait_for_settings(message: TextMessage, error: TextMessageError, at: dateti
 
 def _reconcile(message: TextMessage, adapter: Provider, at: datetime) -> TextMessage:
     """No final receipt came in time: look whether one is parked, ask the provider if it can be asked, then give up."""
+    if len(message.holders) > 1:  # whoever submitted it died, and only its receipts tell that it went out
+        message = _postpone(message, INTERRUPTED, held_until(message, at), at)
     message = claim_parked(message)
     if adapter.fetches_status and message.status not in FINAL:
         message = _asked(message, adapter, at)
@@ -119,8 +122,7 @@ def _hold(message: TextMessage, at: datetime) -> TextMessage:
     """Wait for a receipt to tell what became of a text, once; then nobody knows."""
     if len(message.holders) == 1:
         return _end(message, at)
-    lapsed = OutcomeUnknown("interrupted", "whoever submitted this text did not say what came of it")
-    return _postpone(message, lapsed, held_until(message, at), at)
+    return _postpone(message, INTERRUPTED, held_until(message, at), at)
 
 
 def _end(message: TextMessage, at: datetime) -> TextMessage:

@@ -129,6 +129,7 @@ class TextMessage:
     has_slot: bool = False  #: `due_at` is the moment that was reserved for it (pacing.py)
     due_at: datetime | None = None  #: when something must be done if nothing happens: a retry, a lapsed lease
     submitted_on: datetime | None = None  #: when the provider's acceptance was stored
+    is_counted: bool = False  #: `segments` is the provider's count, or ours because its answer is lost for good
     parts: Mapping[str, Segment] = field(default_factory=dict)  #: by the provider's id of the segment
     fragments: Mapping[str, str] = field(default_factory=dict)  #: of a long incoming text, by number, until it is whole
 

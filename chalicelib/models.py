@@ -237,6 +237,7 @@ class MessageRecord(Model):
     has_slot = BooleanAttribute()
     due_at = TimeAttribute(null=True)
     submitted_on = TimeAttribute(null=True)
+    is_counted = BooleanAttribute()
     parts = SegmentsAttribute()
     fragments = StringMapAttribute()
 

@@ -125,7 +125,7 @@ def _advance_unread(message_id: str, provider: str, receipt: DeliveryReceipt, no
     record = MessageRecord
     condition = (record.provider == provider) & (record.rank < RANK[new])
     if receipt.per_segment:
-        condition = condition & (record.segments == 1) & record.submitted_on.exists()
+        condition = condition & (record.segments == 1) & (record.is_counted == True)  # noqa: E712
     if new is Status.CANCELED:
         condition = condition & (record.rank == RANK[Status.CREATED])
     actions = [

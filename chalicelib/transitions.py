@@ -30,6 +30,7 @@ def accepted(message: TextMessage, submission: Submission, now: datetime, due_at
         price=submission.price if submission.price is not None else message.price,
         currency=submission.currency or message.currency,
         submitted_on=now,
+        is_counted=True,
         due_at=due_at,
         holders=(),
         has_slot=False,
@@ -59,12 +60,25 @@ def _failed(message: TextMessage, new: Status, error: SubmissionError, now: date
 
 def postponed(message: TextMessage, error: SubmissionError, due_at: datetime, now: datetime) -> TextMessage:
     """The text was not taken, or nobody knows: it stays `created` until `due_at`, with the reason beside it."""
-    outcome = "unknown" if isinstance(error, OutcomeUnknown) else "postponed"
-    entry = HistoryEntry(now, message.status, "submit", outcome, error.provider_code, error.detail)
+    if isinstance(error, OutcomeUnknown):
+        return _unanswered(message, error, due_at, now)
+    entry = HistoryEntry(now, message.status, "submit", "postponed", error.provider_code, error.detail)
     after = _changed(message, replace(message, holders=(), has_slot=False), entry, message.status, None, now)
     if message.status is not Status.CREATED:  # a receipt overtook the reply: the text went out after all
         return after
     return replace(after, error=MessageError.of(error), due_at=due_at)
+
+
+def _unanswered(message: TextMessage, error: OutcomeUnknown, due_at: datetime, now: datetime) -> TextMessage:
+    """The provider's answer is lost for good, so our own count of the segments must do, and receipts are judged by it."""
+    known = replace(message, holders=(), has_slot=False, is_counted=True)
+    new, why = _judged(known) if message.parts else (message.status, None)
+    entry = HistoryEntry(now, message.status, "submit", "unknown", error.provider_code, error.detail)
+    status = new if advances(message.status, new) else message.status
+    after = _changed(message, known, entry, status, why, now)
+    if status is Status.CREATED:
+        after = replace(after, error=MessageError.of(error))
+    return replace(after, due_at=None if status in FINAL else due_at)
 
 
 def put_off(message: TextMessage, paced: TextMessage) -> TextMessage:
@@ -128,8 +142,8 @@ def received(message: TextMessage, receipt: DeliveryReceipt, now: datetime) -> T
 
 
 def speaks_for_all(message: TextMessage) -> bool:
-    """Whether a receipt for one segment is a receipt for the text: when the provider said that there is one."""
-    return message.segments == 1 and message.submitted_on is not None
+    """Whether a receipt for one segment is a receipt for the text: when it is known that there is but one."""
+    return message.segments == 1 and message.is_counted
 
 
 def _received_segment(message: TextMessage, receipt: DeliveryReceipt, segment_id: str, now: datetime) -> TextMessage:
@@ -152,10 +166,10 @@ def _received_segment(message: TextMessage, receipt: DeliveryReceipt, segment_id
 def _judged(message: TextMessage) -> tuple[Status, MessageError | None]:
     """The status of a text from those of its segments: `delivered` when all are, failed when one is.
 
-    Until the provider's answer is stored nobody knows how many segments there are, so none speaks for the whole.
+    While the provider's answer may come nobody knows how many segments there are, so none speaks for the whole.
     """
     parts = list(message.parts.values())
-    if not parts or message.submitted_on is None:
+    if not parts or not message.is_counted:
         return (Status.SENT if any(part.status is not Status.SENDING for part in parts) else Status.SENDING), None
     failed = [part for part in parts if part.status in FAILED]
     if failed and message.segments == 1:
@@ -175,7 +189,7 @@ def _judged(message: TextMessage) -> tuple[Status, MessageError | None]:
 
 def _sum_of_prices(message: TextMessage) -> Decimal | None:
     prices = [part.price for part in message.parts.values() if part.price is not None]
-    known = message.submitted_on is not None and len(prices) >= message.segments
+    known = message.is_counted and len(prices) >= message.segments
     return sum(prices, Decimal(0)) if known else None
 
 

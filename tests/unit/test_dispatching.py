@@ -14,7 +14,7 @@ from chalicelib.errors import (
     RecipientRefused,
     StoreUnavailable,
 )
-from chalicelib.messages import Submission, rfc3339
+from chalicelib.messages import DeliveryReceipt, Submission, rfc3339
 from chalicelib.providers.dummy import Dummy
 from chalicelib.status import Status
 
@@ -127,6 +127,16 @@ class TestAnInterruptedSend:
         later(minutes=5)
         dispatching.handle(ticket(message_id))
         assert (len(handed), store.get(message_id).status) == (1, Status.SENDING)
+
+    def test_receipts_alone_deliver_it_once_its_holder_is_known_to_be_dead(self, claimed, monkeypatch, later):
+        message_id = claimed()
+        receipt = DeliveryReceipt(Status.DELIVERED, "delivered", message_id, "theirs-1", per_segment=True)
+        store.advance(message_id, "dummy", receipt, sending.now())
+        assert store.get(message_id).status is Status.SENT
+        later(minutes=5)
+        dispatching.handle(ticket(message_id))
+        message = store.get(message_id)
+        assert (message.status, message.due_at, message.holders) == (Status.DELIVERED, None, ())
 
     def test_it_is_found_by_the_sweep(self, claimed, aws, later):
         claimed()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.encoding import Encoding
-from chalicelib.errors import ErrorClass, ProviderThrottled, RecipientRefused
+from chalicelib.errors import ErrorClass, OutcomeUnknown, ProviderThrottled, RecipientRefused
 from chalicelib.messages import DeliveryReceipt, Direction, HistoryEntry, MessageError, Submission, TextMessage
 from chalicelib.status import FAILED, FINAL, RANK, Status, advances
 from chalicelib.transitions import accepted, ended, postponed, received, refused
@@ -181,3 +181,28 @@ def test_what_a_text_becomes_when_its_time_is_up(message, status):
 def test_an_unknown_outcome_is_raised_by_a_later_receipt():
     message = ended(told(text(), accepted_as(1)), START + timedelta(days=4))
     assert told(message, receipt(Status.DELIVERED)).status is Status.DELIVERED
+
+
+class TestALostAnswer:
+    """The provider took the text and its answer never came: our own count of segments must do."""
+
+    LOST = OutcomeUnknown("no_reply", "the reply was lost")
+
+    @pytest.mark.parametrize("count", [1, 2])
+    def test_receipts_after_it_deliver_the_text(self, count):
+        message = postponed(text(segments=count), self.LOST, START + timedelta(hours=72), START)
+        assert (message.status, message.error.code) == (Status.CREATED, "no_reply")
+        for segment in "ab"[:count]:
+            message = told(message, receipt(Status.DELIVERED, segment))
+        assert (message.status, message.error) == (Status.DELIVERED, None)
+
+    @pytest.mark.parametrize("count", [1, 2])
+    def test_receipts_before_it_deliver_the_text_as_soon_as_it_is_known_to_be_lost(self, count):
+        message = told(text(segments=count), *(receipt(Status.DELIVERED, segment) for segment in "ab"[:count]))
+        assert message.status is Status.SENT
+        message = postponed(message, self.LOST, START + timedelta(hours=72), START)
+        assert (message.status, message.sequence, message.due_at) == (Status.DELIVERED, 3, None)
+
+    def test_a_single_failure_keeps_its_own_word(self):
+        message = postponed(text(), self.LOST, START + timedelta(hours=72), START)
+        assert told(message, receipt(Status.REJECTED, "a")).status is Status.REJECTED
