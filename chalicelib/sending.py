@@ -175,23 +175,18 @@ def _outcome(message: TextMessage, adapter: Provider) -> Submission | Submission
         # A fault in an adapter: the request may have left, so it counts as unknown, and the log has the trace.
         log.exception("adapter failed", extra={"message_id": message.id, "provider": message.provider})
         outcome = OutcomeUnknown("adapter_failed", "the adapter failed; see the log")
-    if isinstance(
-        outcome, AccountRefused
-    ):  # nothing goes out until somebody does something: there is an alarm to set on it
-        counted = logs.metric("AccountRefused", now(), stage=settings().stage, provider=message.provider)
-        log.error("account refused", extra=counted)
     if isinstance(outcome, SubmissionError):
-        log.warning(
-            "text not submitted",
-            extra={
-                "message_id": message.id,
-                "provider": message.provider,
-                "class": outcome.error_class.value,
-                "code": outcome.code,
-                "provider_code": outcome.provider_code,
-                "attempt": message.attempts,
-            },
-        )
+        about = {
+            "message_id": message.id,
+            "provider": message.provider,
+            "class": outcome.error_class.value,
+            "code": outcome.code,
+            "provider_code": outcome.provider_code,
+            "attempt": message.attempts,
+        }
+        if isinstance(outcome, AccountRefused):  # nothing goes out until somebody does something: set an alarm on it
+            about |= logs.metric("AccountRefused", now(), stage=settings().stage, provider=message.provider)
+        log.warning("text not submitted", extra=about)
     return outcome
 
 

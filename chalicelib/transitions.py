@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from chalicelib.errors import ErrorClass, OutcomeUnknown, SubmissionError, TooLate
-from chalicelib.messages import DeliveryReceipt, HistoryEntry, MessageError, Segment, Submission, TextMessage
+from chalicelib.messages import DeliveryReceipt, Direction, HistoryEntry, MessageError, Segment, Submission, TextMessage
 from chalicelib.status import FAILED, FINAL, Status, advances
 
 #: A replayed callback must not grow an item towards DynamoDB's 400 KB: past this, repeats are no longer written down.
@@ -94,18 +94,21 @@ def still_waiting(message: TextMessage, due_at: datetime) -> TextMessage:
 
 def ended(message: TextMessage, now: datetime) -> TextMessage:
     """Its time is up. What was never taken by a provider, or had a validity that is over, is `expired`; else nobody knows."""
-    doubtful = message.status is not Status.CREATED or message.history[-1].outcome == "unknown"
-    new = Status.UNKNOWN if doubtful and not message.validity_seconds else Status.EXPIRED
+    never_out = message.status is Status.CREATED and not in_doubt(message)
+    new = Status.EXPIRED if never_out or message.validity_seconds else Status.UNKNOWN
     moved = advances(message.status, new)
-    entry = HistoryEntry(now, new, "clock", "applied" if moved else "stale", None, "no final receipt came in time")
-    error = message.error or MessageError(ErrorClass.UNKNOWN, "no_receipt", detail=entry.detail)
+    detail = "it was not submitted in time" if never_out else "no final receipt came in time"
+    entry = HistoryEntry(now, new, "clock", "applied" if moved else "stale", None, detail)
+    code = "not_submitted" if never_out else "no_receipt"
+    error = message.error or MessageError(ErrorClass.UNKNOWN, code, detail=detail)
     after = _changed(message, message, entry, new if moved else message.status, error, now)
     return replace(after, due_at=None, holders=())
 
 
 def canceled(message: TextMessage, now: datetime) -> TextMessage:
     """The client took it back. Raises TooLate when the text is out, may be out, or is just being submitted."""
-    if message.status is not Status.CREATED or message.holders or in_doubt(message):
+    waits = message.status is Status.CREATED and message.direction is Direction.OUTGOING
+    if not waits or message.holders or in_doubt(message):
         raise TooLate("the text was handed to its provider, or is just being handed over")
     entry = HistoryEntry(now, Status.CANCELED, "client", "applied")
     return _changed(message, message, entry, Status.CANCELED, None, now)

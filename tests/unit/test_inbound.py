@@ -83,3 +83,8 @@ def test_a_part_that_comes_too_late_is_not_lost(aws, monkeypatch):
     late = receive("dummy", piece(2), real())
     dispatching.handle(ticket(late.id))
     assert store.get(late.id).text == "[…]a time there […]"
+
+
+def test_a_text_that_is_coming_in_cannot_be_canceled(http):
+    message = receive("dummy", piece(1), sending.now())
+    assert http.call("POST", f"/messages/{message.id}/cancel").status_code == 409

@@ -9,6 +9,7 @@ from test_dispatching import outbox, ticket
 from test_send import answers_with
 
 from chalicelib import config, dispatching, sending, store
+from chalicelib.errors import StoreUnavailable
 from chalicelib.messages import Submission
 from chalicelib.status import Status
 from chalicelib.store_rates import reserve
@@ -98,6 +99,19 @@ def test_bulk_beyond_the_minute_asks_again_and_loses_no_attempt_by_it(http, rate
     assert not message.has_slot
     dispatching.handle(ticket(message_id))
     assert (store.get(message_id).attempts, store.get(message_id).holders) == (0, ())
+    assert len(handed) == 1
+
+
+def test_a_text_is_not_lost_when_the_rates_cannot_be_asked(http, rates, handed, monkeypatch):
+    """It is claimed by then: left alone, it would count as one that may be out, and never go."""
+    rates(dummy=1)
+    message_id = http.send(headers={"Prefer": "respond-async"}).json_body["id"]
+
+    def down(*_):
+        raise StoreUnavailable("throttled")
+
+    monkeypatch.setattr("chalicelib.pacing.reserve", down)
+    assert dispatching.handle(ticket(message_id)).status is Status.SENDING
     assert len(handed) == 1
 
 
