@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from chalicelib.errors import ConfigurationError
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.errors import ConfigurationError, StoreUnavailable
 
 #: What stands in for the stream's ARN where no Lambda is being made: Lambda itself never reads it.
 NO_STREAM = "arn:aws:dynamodb:us-east-1:000000000000:table/smsignal-messages/stream/none"
@@ -103,6 +105,8 @@ def _from_parameter_store(path: str) -> str | None:
         return str(ssm.get_parameter(Name=path, WithDecryption=True)["Parameter"]["Value"])
     except ssm.exceptions.ParameterNotFound:
         return None
+    except (BotoCoreError, ClientError) as error:
+        raise StoreUnavailable(f"the parameter store did not answer: {type(error).__name__}") from error
 
 
 def _from_secrets_manager(path: str) -> str | None:
@@ -113,6 +117,8 @@ def _from_secrets_manager(path: str) -> str | None:
         return str(manager.get_secret_value(SecretId=path)["SecretString"])
     except manager.exceptions.ResourceNotFoundException:
         return None
+    except (BotoCoreError, ClientError) as error:
+        raise StoreUnavailable(f"Secrets Manager did not answer: {type(error).__name__}") from error
 
 
 def messages_stream_arn() -> str:

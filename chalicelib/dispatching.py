@@ -24,7 +24,7 @@ from chalicelib.messages import Direction, TextMessage
 from chalicelib.pacing import paced
 from chalicelib.providers.base import Provider
 from chalicelib.receipts import claim_parked
-from chalicelib.retries import ACCOUNT_DELAY, LEASE, held_until, report_due, valid_until
+from chalicelib.retries import ACCOUNT_DELAY, LEASE, MAX_ATTEMPTS, held_until, report_due, valid_until
 from chalicelib.sending import submit
 from chalicelib.stage import now, provider
 from chalicelib.status import FINAL, Status
@@ -64,13 +64,13 @@ def handle(ticket: str) -> TextMessage | None:
         return store.change(message, lambda current: inbound.joined(current, at))
     try:
         adapter = provider(message.provider)
-    except (ConfigurationError, UnknownProvider) as error:
+    except (ConfigurationError, UnknownProvider, StoreUnavailable) as error:
         return _wait_for_settings(message, error, at)
     if message.status is not Status.CREATED:
         return _reconcile(message, adapter, at)
     if in_doubt(message) and not (adapter.discards_duplicates or message.resend_on_unknown):
         return _hold(message, at)
-    if at >= valid_until(message):
+    if at >= valid_until(message) or message.attempts > MAX_ATTEMPTS:
         return _end(message, at)
     return submit(message, adapter, inline=False) if message.has_slot else _in_turn(message, adapter, at)
 
@@ -92,15 +92,16 @@ def _in_turn(message: TextMessage, adapter: Provider, at: datetime) -> TextMessa
 def _wait_for_settings(message: TextMessage, error: TextMessageError, at: datetime) -> TextMessage:
     log.error("provider not configured", extra={"message_id": message.id, "error": str(error)})
     due_at = at + timedelta(seconds=ACCOUNT_DELAY)
-    if message.status is Status.CREATED and not in_doubt(message):
-        return _postpone(message, AccountRefused("not_configured", str(error)), due_at, at)
+    if message.status is Status.CREATED:
+        why = INTERRUPTED if in_doubt(message) else AccountRefused("not_configured", str(error))
+        return _postpone(message, why, due_at, at)
     return store.change(message, lambda current: still_waiting(current, due_at))
 
 
 def _reconcile(message: TextMessage, adapter: Provider, at: datetime) -> TextMessage:
     """No final receipt came in time: look whether one is parked, ask the provider if it can be asked, then give up."""
     if len(message.holders) > 1:  # whoever submitted it died, and only its receipts tell that it went out
-        message = _postpone(message, INTERRUPTED, held_until(message, at), at)
+        message = _postpone(message, INTERRUPTED, held_until(message), at)
     message = claim_parked(message)
     if adapter.fetches_status and message.status not in FINAL:
         message = _asked(message, adapter, at)
@@ -123,10 +124,9 @@ def _asked(message: TextMessage, adapter: Provider, at: datetime) -> TextMessage
 
 
 def _hold(message: TextMessage, at: datetime) -> TextMessage:
-    """Wait for a receipt to tell what became of a text, once; then nobody knows."""
-    if len(message.holders) == 1:
-        return _end(message, at)
-    return _postpone(message, INTERRUPTED, held_until(message, at), at)
+    """Wait for a receipt to tell what became of a text; when its time is up nobody knows."""
+    deadline = held_until(message)
+    return _end(message, at) if at >= deadline else _postpone(message, INTERRUPTED, deadline, at)
 
 
 def _end(message: TextMessage, at: datetime) -> TextMessage:

@@ -63,7 +63,7 @@ class TooLate(TextMessageError):
 
 
 class StoreUnavailable(TextMessageError):
-    """DynamoDB did not answer or refused for load. Nothing was changed; the same call may be made again."""
+    """DynamoDB, or where the secrets are, did not answer or refused for load. The same call may be made again."""
 
 
 class ConfigurationError(TextMessageError):

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
 
 from chalicelib import store
 from chalicelib.encoding import count_segments, encoding_of
+from chalicelib.errors import MessageNotFound
 from chalicelib.messages import Direction, HistoryEntry, IncomingText, Part, TextMessage
 from chalicelib.status import Status
 
@@ -56,12 +58,13 @@ def joined(message: TextMessage, now: datetime) -> TextMessage:
 
 def _gather(provider: str, text: IncomingText, part: Part, now: datetime) -> TextMessage:
     """Add a part to its text. Handsets use a reference again and again, so a text that is whole makes room for the next one."""
-    day = (text.received_on or now).date().isoformat()
-    key = f"{text.frm}\0{text.to}\0{part.reference}\0{part.total}\0{day}"
-    generation = 0
-    while True:
+    at = text.received_on or now
+    earlier, today = (at - GATHERING).date().isoformat(), at.date().isoformat()
+    if earlier != today and (joining := _joined_to(provider, text, part, earlier, now)):
+        return joining
+    for generation in count():
         first = replace(
-            _message(_id(provider, f"{key}\0{generation}"), provider, text, now),
+            _message(_gathering_id(provider, text, part, today, generation), provider, text, now),
             text="",
             segments=part.total,
             status=Status.CREATED,
@@ -73,18 +76,40 @@ def _gather(provider: str, text: IncomingText, part: Part, now: datetime) -> Tex
         try:
             store.create(first)
         except store.Conflict as conflict:
-            stored = conflict.current or first
-            if text.provider_message_id in stored.provider_message_ids:
-                return stored
-            if stored.status is not Status.RECEIVED and str(part.number) not in stored.fragments:
-                return store.change(stored, lambda current: _with_part(current, text, part, now))
-            generation += 1
+            if conflict.current and (added := _added(conflict.current, text, part, now)):
+                return added
             continue
         return first
+    raise AssertionError("there is always another generation")
+
+
+def _joined_to(provider: str, text: IncomingText, part: Part, day: str, now: datetime) -> TextMessage | None:
+    """The text that was begun before midnight and lacks this part, with it; None when there is none."""
+    for generation in count():
+        try:
+            begun = store.get(_gathering_id(provider, text, part, day, generation))
+        except MessageNotFound:
+            return None
+        if added := _added(begun, text, part, now):
+            return added
+    return None
+
+
+def _added(stored: TextMessage, text: IncomingText, part: Part, now: datetime) -> TextMessage | None:
+    """The text with this part; None when it has another in its place, and so is another text."""
+    if text.provider_message_id in stored.provider_message_ids:
+        return stored
+    after = store.change(stored, lambda current: _with_part(current, text, part, now))
+    return after if text.provider_message_id in after.provider_message_ids else None
+
+
+def _gathering_id(provider: str, text: IncomingText, part: Part, day: str, generation: int) -> str:
+    return _id(provider, f"{text.frm}\0{text.to}\0{part.reference}\0{part.total}\0{day}\0{generation}")
 
 
 def _with_part(message: TextMessage, text: IncomingText, part: Part, now: datetime) -> TextMessage:
-    if text.provider_message_id in message.provider_message_ids:
+    taken = message.status is Status.RECEIVED or str(part.number) in message.fragments
+    if taken or text.provider_message_id in message.provider_message_ids:
         return message
     fragments = {**message.fragments, str(part.number): text.text}
     ids = (*message.provider_message_ids, text.provider_message_id)

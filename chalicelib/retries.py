@@ -29,12 +29,13 @@ def due_after(message: TextMessage, error: SubmissionError, now: datetime, *, sa
 
     `safe` says that the provider discards a second submission of the same text.
     """
-    if error.error_class is ErrorClass.UNKNOWN and not (safe or message.resend_on_unknown):
-        return held_until(message, now)
-    if error.error_class not in RETRIED and error.error_class is not ErrorClass.UNKNOWN:
+    unknown = error.error_class is ErrorClass.UNKNOWN
+    if error.error_class not in RETRIED and not unknown:
         return None
     due = now + timedelta(seconds=_delay(message.attempts, error))
     over = message.attempts >= MAX_ATTEMPTS or due >= valid_until(message)
+    if unknown and (over or not (safe or message.resend_on_unknown)):
+        return max(held_until(message), now + GRACE)
     return None if over else due
 
 
@@ -43,10 +44,10 @@ def outlived(message: TextMessage, error: SubmissionError) -> bool:
     return error.error_class in RETRIED and message.attempts < MAX_ATTEMPTS
 
 
-def held_until(message: TextMessage, now: datetime) -> datetime:
+def held_until(message: TextMessage, since: datetime | None = None) -> datetime:
     """How long a text that went out, or may have, is given to report itself."""
     validity = timedelta(seconds=message.validity_seconds) if message.validity_seconds else RECEIPT_DEADLINE
-    return now + validity + GRACE
+    return (since or message.send_at or message.created_on) + validity + GRACE
 
 
 def report_due(message: TextMessage, submitted: datetime, now: datetime, *, asks: bool) -> datetime:

@@ -57,29 +57,34 @@ def send(message: TextMessage, *, later: bool = False) -> tuple[TextMessage, boo
         store.create(message)
     except store.Conflict as conflict:
         stored = _already(conflict.current, message)
-        if not message.holders or stored.holders != message.holders:
+        # If it is this very text, botocore asked twice, since the first reply was lost, and it is ours to go on with.
+        if (stored.created_on, stored.holders, stored.revision) != (message.created_on, message.holders, 1):
             return stored, True
-        # botocore asked twice, since the first reply was lost: the text is ours to submit
     if message.attempts:
         return submit(message, adapter), False
     _enqueue(message)
     return message, False
 
 
-def send_all(messages: Sequence[TextMessage], *, fresh: bool) -> list[TextMessage | TextMessageError]:
-    """Store texts for the outbox; returns for each, in order, what stands or why not. Raises nothing of its own.
-
-    `fresh` says that every id is new and random: then nothing can be in the way, and 25 texts go in one request.
-    """
+def send_all(messages: Sequence[TextMessage]) -> list[TextMessage | TextMessageError]:
+    """Store texts for the outbox; returns for each, in order, what stands or why not. Raises nothing of its own."""
     results: list[TextMessage | TextMessageError] = [_readied(message) for message in messages]
     ready = _in_their_turn([message for message in results if isinstance(message, TextMessage)])
-    turns = {message.id: message for message in ready}
-    results = [turns[result.id] if isinstance(result, TextMessage) else result for result in results]
-    failures = store.create_all(ready) if fresh else {}
-    if not fresh:
-        results = [_create(result) if isinstance(result, TextMessage) else result for result in results]
-    results = [failures.get(result.id, result) if isinstance(result, TextMessage) else result for result in results]
+    stored = iter(_created(ready))
+    results = [next(stored) if isinstance(result, TextMessage) else result for result in results]
     _enqueue(*(result for result in results if isinstance(result, TextMessage)))
+    return results
+
+
+def _created(messages: list[TextMessage]) -> Sequence[TextMessage | TextMessageError]:
+    """All at once, or, when one of them stood already, each by itself."""
+    results: list[TextMessage | TextMessageError] = []
+    for start in range(0, len(messages), store.MOST_AT_ONCE):
+        some = messages[start : start + store.MOST_AT_ONCE]
+        try:
+            results += some if store.create_all(some) else [_create(message) for message in some]
+        except StoreUnavailable as error:
+            results += [error for _ in some]
     return results
 
 

@@ -42,12 +42,15 @@ def link(provider: str, provider_message_id: str, message_id: str, now: datetime
 
     They stay there until the item's time is over: should whoever called die before it applied them, they can be asked for again.
     """
-    answer = update(
-        Record(_key(provider, provider_message_id)),
-        [Record.message_id.set(message_id), Record.expires_on.set(now + KEPT)],
-        Record.message_id.does_not_exist() | (Record.message_id == message_id),
-        ReturnValues="ALL_OLD",
-    )
+    try:
+        answer = update(
+            Record(_key(provider, provider_message_id)),
+            [Record.message_id.set(message_id), Record.expires_on.set(now + KEPT)],
+            Record.message_id.does_not_exist() | (Record.message_id == message_id),
+            ReturnValues="ALL_OLD",
+        )
+    except Refused:  # the provider gave two texts one id: whatever it reports is about the first
+        return []
     parked = answer.get("Attributes", {}).get("parked", {"L": []})["L"]
     return [DeliveryReceipt.from_json(json.loads(kept["S"])) for kept in parked]
 

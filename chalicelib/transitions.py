@@ -35,6 +35,7 @@ def accepted(message: TextMessage, submission: Submission, now: datetime, due_at
         holders=(),
         has_slot=False,
     )
+    known = _priced(known)
     new, error = (Status.UNDELIVERED, submission.error) if submission.error else _judged(known)
     moved = advances(message.status, new)
     entry = HistoryEntry(now, new, "submit", "applied" if moved else "stale", submission.provider_status)
@@ -71,7 +72,7 @@ def postponed(message: TextMessage, error: SubmissionError, due_at: datetime, no
 
 def _unanswered(message: TextMessage, error: OutcomeUnknown, due_at: datetime, now: datetime) -> TextMessage:
     """The provider's answer is lost for good, so our own count of the segments must do, and receipts are judged by it."""
-    known = replace(message, holders=(), has_slot=False, is_counted=True)
+    known = _priced(replace(message, holders=(), has_slot=False, is_counted=True))
     new, why = _judged(known) if message.parts else (message.status, None)
     entry = HistoryEntry(now, message.status, "submit", "unknown", error.provider_code, error.detail)
     status = new if advances(message.status, new) else message.status
@@ -107,6 +108,8 @@ def ended(message: TextMessage, now: datetime) -> TextMessage:
 
 def canceled(message: TextMessage, now: datetime) -> TextMessage:
     """The client took it back. Raises TooLate when the text is out, may be out, or is just being submitted."""
+    if message.status is Status.CANCELED:
+        return message
     waits = message.status is Status.CREATED and message.direction is Direction.OUTGOING
     if not waits or message.holders or in_doubt(message):
         raise TooLate("the text was handed to its provider, or is just being handed over")
@@ -118,6 +121,8 @@ def erased(message: TextMessage, now: datetime) -> TextMessage:
     """Text and numbers are gone; what was counted and paid stays. Raises TooLate while the text waits to be sent."""
     if message.status is Status.CREATED:
         raise TooLate("the text is not sent yet: cancel it first")
+    if not message.to:
+        return message
     entry = HistoryEntry(now, message.status, "client", "erased")
     forgotten = replace(message, text="", frm="", to="", metadata={}, fingerprint=None)
     return _changed(message, forgotten, entry, message.status, None, now)
@@ -159,8 +164,7 @@ def _received_segment(message: TextMessage, receipt: DeliveryReceipt, segment_id
         receipt.error if moved else before.error,
     )
     known = replace(message, parts={**message.parts, segment_id: after}, currency=message.currency or receipt.currency)
-    if message.price is None:
-        known = replace(known, price=_sum_of_prices(known))
+    known = _priced(known)
     new, error = _judged(known)
     entry = receipt_entry(receipt, outcome, now)
     return _changed(message, known, entry, new if advances(message.status, new) else message.status, error, now)
@@ -171,7 +175,7 @@ def _judged(message: TextMessage) -> tuple[Status, MessageError | None]:
 
     While the provider's answer may come nobody knows how many segments there are, so none speaks for the whole.
     """
-    parts = list(message.parts.values())
+    parts = [part for _, part in sorted(message.parts.items())]  # DynamoDB keeps no order
     if not parts or not message.is_counted:
         return (Status.SENT if any(part.status is not Status.SENDING for part in parts) else Status.SENDING), None
     failed = [part for part in parts if part.status in FAILED]
@@ -190,10 +194,12 @@ def _judged(message: TextMessage) -> tuple[Status, MessageError | None]:
     return (Status.SENT if any(part.status is not Status.SENDING for part in parts) else Status.SENDING), None
 
 
-def _sum_of_prices(message: TextMessage) -> Decimal | None:
+def _priced(message: TextMessage) -> TextMessage:
+    """With the sum over its segments, once all are known, for a provider whose answer names no price."""
     prices = [part.price for part in message.parts.values() if part.price is not None]
-    known = message.is_counted and len(prices) >= message.segments
-    return sum(prices, Decimal(0)) if known else None
+    if message.price is not None or not message.is_counted or len(prices) < message.segments:
+        return message
+    return replace(message, price=sum(prices, Decimal(0)))
 
 
 def receipt_entry(receipt: DeliveryReceipt, outcome: str, now: datetime) -> HistoryEntry:

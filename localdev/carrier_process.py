@@ -33,9 +33,9 @@ def service(directory: Path) -> Service:
     return Service("carrier", directory)
 
 
-def start(directory: Path, account: Account, leashed: bool = False) -> str:
-    """Start it on a free port and return its URL. Raises NotStarted."""
-    command = [sys.executable, "-m", "localdev.carrier", "--port", "0"]
+def start(directory: Path, account: Account, leashed: bool = False, port: int = 0) -> str:
+    """Start it, on a free port unless one is given, and return its URL. Raises NotStarted."""
+    command = [sys.executable, "-m", "localdev.carrier", "--port", str(port)]
     credentials = {f"CARRIER_VONAGE_{name.upper()}": value for name, value in vars(account).items()}
     carrier = service(directory)
     process = carrier.start(command, environment.isolated() | credentials, leashed)

@@ -41,7 +41,7 @@ class Cloud:
             region_name=environment.REGION,
             aws_access_key_id=environment.AWS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=environment.AWS["AWS_SECRET_ACCESS_KEY"],
-            config=Config(proxies={}, connect_timeout=5, read_timeout=60, retries={"total_max_attempts": 1}),
+            config=Config(proxies={}, connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 1}),
         )
 
 
@@ -76,6 +76,7 @@ def _environment(directory: Path, port: int) -> dict[str, str]:
         "SFTP_ENABLED": "0",  # else it listens on further ports, on every interface
         "IOT_MTLS_ENABLED": "0",
         "DOCKER_HOST": f"unix://{own}/no-docker.sock",  # else it removes containers of other local clouds
+        "PYTHONDONTWRITEBYTECODE": "1",  # as in Lambda, where the code is read-only
         "HOME": str(own),
         "TMPDIR": str(own),
         "STATE_DIR": str(own / "state"),

@@ -14,6 +14,7 @@ from chalicelib.changes import StatusChange
 from chalicelib.status import FAILED, Status
 from localdev import stack as stacks
 from localdev.live import Live
+from localdev.signals import heed
 from localdev.stack import Stack
 from localdev.terminal import Steps
 from localdev.watch import Reaction, Watch
@@ -82,19 +83,24 @@ def _follow(message_id: str, watch: Watch, live: Live) -> None:
     for batch in _happenings(watch):
         for happening in batch:
             live.show(happening)
-            if isinstance(happening, Reaction):
-                if ended:
-                    return
-            elif happening.message_id == message_id and happening.status in ENDED:
-                ended, end = True, time.monotonic() + REACTION
-        if time.monotonic() > end:
+        if any(_ends(happening, message_id) for happening in batch):
+            ended, end = True, time.monotonic() + REACTION
+        reacted = ended and any(isinstance(happening, Reaction) for happening in batch)
+        if reacted or time.monotonic() > end:
             return
+
+
+def _ends(happening: StatusChange | Reaction, message_id: str) -> bool:
+    if isinstance(happening, Reaction):
+        return False
+    return happening.message_id == message_id and happening.status in ENDED
 
 
 def _happenings(watch: Watch) -> Iterator[list[StatusChange | Reaction]]:
     """What happens, for ever, in batches; an empty one now and then."""
     lively = time.monotonic() + LIVELY
     while True:
+        heed()
         changes = watch.changes(seconds=0 if time.monotonic() < lively else 1)
         batch: list[StatusChange | Reaction] = [*changes, *watch.reactions()]
         if changes:

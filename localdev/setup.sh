@@ -36,15 +36,16 @@ need_venv() {
 
 # pip says a line for each package that it fetches; they become a line that counts.
 install() {
-    total=$(grep -c '==' requirements-dev.txt requirements.txt | awk -F: '{ n += $2 } END { print n }')
+    total=$(sed -n 's/==.*//p' requirements-dev.txt requirements.txt | sort -u | wc -l)
     number=0
     while read -r line; do
         case $line in
             'Collecting '* | 'Processing '*)
                 number=$((number + 1))
-                name=${line#* }
-                name=${name%% *}
-                [ -t 2 ] && printf '\r\033[K  %s of about %s: %s' "$number" "$total" "${name##*/}" >&2
+                name=${line#* }       # the rest is a requirement, or the path of a wheel
+                name=${name%%[ =]*}
+                name=${name##*/}
+                [ -t 2 ] && printf '\r\033[K  %s of about %s: %s' "$number" "$total" "${name%%-*}" >&2
                 ;;
             'Installing collected'*)
                 [ -t 2 ] && printf '\r\033[K  unpacking %s packages' "$number" >&2 || say "  fetched $number packages, unpacking"

@@ -83,7 +83,7 @@ def _start(directory: Path, steps: Steps, port: int | None, leashed: bool) -> St
     with steps.step("simulated carrier"):
         carrier_url = carrier_process.start(directory, account, leashed)
     with steps.step("deployment"):
-        _put_secret(here, "vonage", {**vars(account), "base_url": carrier_url})
+        _put_secret(here, "vonage", {**vars(account), "base_url": carrier_url, "reports_url": carrier_url})
         _put_secret(here, "sandbox", {"secret": token_urlsafe(32)})
         url = deployment.deploy(here, package)
     with steps.step("API key"):

@@ -57,9 +57,7 @@ def list_messages() -> Response:
 def cancel_message(message_id: str) -> Response:
     """Take back a text that was not submitted yet; 409 when it is too late. Canceling twice is canceling."""
     authorized(messages.current_request, "send")
-    message = store.get(message_id)
-    if message.status is not Status.CANCELED:
-        message = store.change(message, lambda current: canceled(current, now()))
+    message = store.change(store.get(message_id), lambda current: canceled(current, now()))
     return Response(message.as_json())
 
 
@@ -68,9 +66,7 @@ def cancel_message(message_id: str) -> Response:
 def erase_message(message_id: str) -> Response:
     """Forget text and numbers; what was counted and paid stays. Erasing twice is erasing."""
     authorized(messages.current_request, "admin")
-    message = store.get(message_id)
-    if message.to:
-        store.change(message, lambda current: erased(current, now()))
+    store.change(store.get(message_id), lambda current: erased(current, now()))
     return Response("", status_code=204)
 
 

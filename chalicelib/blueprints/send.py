@@ -56,7 +56,7 @@ def send_batch() -> Response:
     batch_key = header(request, "idempotency-key")
     composed = [_try_composing(body, place, request, key, batch_key) for place, body in enumerate(bodies)]
     good = [text for text in composed if isinstance(text, TextMessage)]
-    stored = iter(sending.send_all(good, fresh=batch_key is None))
+    stored = iter(sending.send_all(good))
     results = [next(stored) if isinstance(text, TextMessage) else text for text in composed]
     return Response({"results": [_result(result) for result in results]}, status_code=202)
 

@@ -15,6 +15,7 @@ from localdev.processes import ROOT, Service
 from localdev.waiting import wait_for
 
 SERVICES = ("cloud", "carrier")
+pytestmark = pytest.mark.timeout(180)
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent, and has /proc")
 
 

@@ -74,6 +74,12 @@ def asked(service, operation, parameters):
         return [(action, f"{arn}secret:{parameters['SecretId']}-AbCdEf")]
     if service == "events":
         return [(action, f"{arn}event-bus/default")]
+    if "TransactItems" in parameters:  # allowed by the right to do each of its parts
+        return [
+            (f"{service}:{part}Item", f"{arn}table/{item['TableName']}")
+            for parts in parameters["TransactItems"]
+            for part, item in parts.items()
+        ]
     tables = parameters.get("RequestItems") or [parameters["TableName"]]
     index = f"/index/{parameters['IndexName']}" if "IndexName" in parameters else ""
     return [(action, f"{arn}table/{table}{index}") for table in tables]

@@ -35,12 +35,12 @@ def test_each_text_has_its_result_in_order_and_a_bad_one_does_not_spoil_the_rest
     assert stored.due_at is not None
 
 
-def test_a_hundred_texts_take_four_writes_and_ten_sends_to_the_queue(http, requests_made):
+def test_a_hundred_texts_take_one_write_and_ten_sends_to_the_queue(http, requests_made):
     http.send()
     requests_made.clear()
     assert len(send_batch(http, [text(number) for number in range(100)]).json_body["results"]) == 100
     requests_made.pop("GetQueueUrl")
-    assert dict(requests_made) == {"BatchWriteItem": 4, "SendMessageBatch": 10}
+    assert dict(requests_made) == {"TransactWriteItems": 1, "SendMessageBatch": 10}
 
 
 def test_a_repeated_batch_meets_its_own_texts(http):

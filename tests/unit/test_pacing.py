@@ -121,7 +121,7 @@ def test_a_batch_of_one_sender_takes_one_request_for_all_its_moments(http, rates
     requests_made.clear()
     results = send_batch(http, [text(number) for number in range(25)]).json_body["results"]
     requests_made.pop("GetQueueUrl", None)
-    assert dict(requests_made) == {"UpdateItem": 1, "BatchWriteItem": 1, "SendMessageBatch": 3}
+    assert dict(requests_made) == {"UpdateItem": 1, "TransactWriteItems": 1, "SendMessageBatch": 3}
     due = [store.get(result["message"]["id"]).due_at for result in results]
     assert due == sorted(due)
     assert (due[-1] - still).total_seconds() == pytest.approx(2.5, abs=0.2)
