@@ -190,7 +190,14 @@ def test_settings_without_which_nothing_works(name: str) -> None:
         ),
         pytest.param(
             reply(not_taken("5"), taken("0A02")),
-            Submission(("0A02",), "5,0", 2, Decimal("0.0333"), "EUR", partly("1 of 2", ErrorClass.UNKNOWN, "internal_error", "5")),
+            Submission(
+                ("0A02",),
+                "5,0",
+                2,
+                Decimal("0.0333"),
+                "EUR",
+                partly("1 of 2", ErrorClass.UNKNOWN, "internal_error", "5"),
+            ),
             id="partly taken, the first one not",
         ),
     ],
