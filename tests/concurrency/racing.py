@@ -30,11 +30,8 @@ class Actor(Thread):
         return self.value
 
 
-def race(*acts, backwards=False):
-    """Let all loose at the same moment, each in a thread; returns their results. What one raises is raised.
-
-    Whoever was started first tends to be first: `backwards` starts the last one first.
-    """
+def race(*acts):
+    """Let all loose at the same moment, each in a thread; returns their results. What one raises is raised."""
     start = Barrier(len(acts))
 
     def on_the_mark(act):
@@ -42,7 +39,7 @@ def race(*acts, backwards=False):
         return act()
 
     actors = [Actor(partial(on_the_mark, act)) for act in acts]
-    for actor in reversed(actors) if backwards else actors:
+    for actor in actors:
         actor.start()
     return [actor.result() for actor in actors]
 

@@ -1,6 +1,8 @@
 """A Lambda that is killed while it sends (powertools-lambda-python#8049, #738, #4759): nobody knows what became of its text."""
 
 from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 
 import clients
 import pytest
@@ -8,12 +10,13 @@ import stand_ins
 from botocore.exceptions import ClientError
 
 from chalicelib import config, dispatching, sending, store
-from chalicelib.errors import ConfigurationError, OutcomeUnknown, StoreUnavailable
+from chalicelib.errors import ConfigurationError, OutcomeUnknown, ProviderThrottled, StoreUnavailable, TooLate
 from chalicelib.messages import DeliveryReceipt
 from chalicelib.providers.dummy import Dummy
 from chalicelib.retries import MAX_ATTEMPTS
 from chalicelib.stage import now
 from chalicelib.status import Status
+from chalicelib.transitions import canceled
 
 MOMENTS = pytest.mark.parametrize("moment", ["before", "during", "after"])
 
@@ -200,3 +203,53 @@ def test_a_doubt_is_not_called_a_refusal_when_it_is_too_late_to_try_again(stage,
 
 def _no_reply(*_):
     raise OutcomeUnknown("no_reply", "no reply")
+
+
+@pytest.mark.xfail(
+    reason="a doubt is `error` and `holders`, and a later attempt's certain failure, or a wait, overwrites both"
+)
+class TestADoubtThatALaterAttemptCannotLift:
+    """The first attempt may be on the handset, whatever becomes of the second; with `resend` there is a second."""
+
+    @pytest.fixture
+    def doubtful(self, stage, later, monkeypatch):
+        """A text whose first submission nobody spoke of again."""
+        message = stage.store(resend_on_unknown=True)
+        die_of(stage, monkeypatch)
+        later(minutes=3)
+        return message
+
+    @pytest.fixture
+    def throttled(self, stage, doubtful, monkeypatch):
+        """The same, whose second submission was certainly not taken."""
+        monkeypatch.setattr(Dummy, "submit", _slower)
+        stage.work()
+        assert store.get(doubtful.id).error.code == "throttled"
+        return doubtful
+
+    def test_it_cannot_be_taken_back(self, throttled):
+        with pytest.raises(TooLate):
+            store.change(store.get(throttled.id), lambda current: canceled(current, now()))
+
+    def test_in_the_end_nobody_knows(self, stage, throttled, later):
+        later(hours=30)
+        while stage.work():
+            pass
+        assert store.get(throttled.id).status is Status.UNKNOWN
+
+    def test_waiting_for_its_turn_makes_it_no_less_doubtful(self, stage, doubtful, later, monkeypatch):
+        monkeypatch.setattr(
+            dispatching, "paced", lambda texts, at: [replace(texts[0], due_at=at + HOUR, has_slot=True)]
+        )
+        assert stage.work() == 1
+        later(hours=30)
+        while stage.work():
+            pass
+        assert store.get(doubtful.id).status is Status.UNKNOWN
+
+
+HOUR = timedelta(hours=1)
+
+
+def _slower(*_):
+    raise ProviderThrottled("throttled", "slower")

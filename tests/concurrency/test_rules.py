@@ -210,7 +210,7 @@ class Text(RuleBasedStateMachine):
 
 def test_whatever_is_reported_in_whatever_order_the_store_keeps_the_rules(stage):
     Text.stage, Text.final = stage, {}
-    run_state_machine_as_test(Text, settings=settings(max_examples=30, stateful_step_count=12, deadline=None))
+    run_state_machine_as_test(Text, settings=settings(max_examples=25, stateful_step_count=12, deadline=None))
     for message_id, changes in stage.changes().items():
         message = Text.final[message_id]
         assert [change.sequence for change in changes] == list(range(1, message.sequence + 1))

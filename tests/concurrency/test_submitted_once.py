@@ -39,6 +39,14 @@ def test_the_same_idempotency_keys_over_the_route_of_several_lambdas_send_once_e
     assert submissions == dict.fromkeys(dict(ids).values(), 1)
 
 
+def test_a_batch_with_the_same_idempotency_key_from_several_clients_sends_each_text_once(stage, submitted):
+    batch = [replace(stage.compose(), id=id_of_key("a key", f"batch-1#{place}")) for place in range(20)]
+    answers = race(*[partial(sending.send_all, batch)] * 6)
+    assert {tuple(message.id for message in answer) for answer in answers} == {tuple(text.id for text in batch)}
+    race(*[partial(dispatching.handle, one) for one in stage.queues.take("outbox")])
+    assert sorted(submitted) == sorted(text.id for text in batch)
+
+
 def test_jasmin_657_many_workers_with_the_same_ticket_submit_once(stage, submitted):
     for _ in range(20):
         message = stage.store()
@@ -110,8 +118,9 @@ class TestACancelAndAClaim:
         winners = Counter()
         for number in range(200):
             message = stage.store()
-            acts = self.cancel(message), partial(dispatching.handle, ticket(message))
-            winners[self.check(submitted, message, *race(*acts, backwards=number % 2))] += 1
+            canceling = stage.late(self.cancel(message), number % 2)
+            claiming = stage.late(partial(dispatching.handle, ticket(message)), number // 2 % 2)
+            winners[self.check(submitted, message, *race(canceling, claiming))] += 1
         assert set(winners) == {Status.SENDING, Status.CANCELED}, f"this was no race: {winners}"
 
     def test_in_every_order(self, stage, submitted, every_order):

@@ -166,7 +166,7 @@ def test_replayed_callbacks_change_nothing(api, carrier):
     carrier.settled(before["id"])
     after = api.message(before["id"])
     assert (after["status"], after["updated_on"]) == ("delivered", before["updated_on"])
-    assert [entry["outcome"] for entry in after["history"]][-2:] == ["stale", "duplicate"]
+    assert sorted(entry["outcome"] for entry in after["history"][-2:]) == ["duplicate", "stale"]
 
 
 @pytest.mark.parametrize("form", ["get", "post", "json"])
