@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from botocore.endpoint import Endpoint
 from test_send import answers_with
 
 from chalicelib import dispatching, sending, store
@@ -84,6 +85,26 @@ def test_a_scheduled_text_waits_for_its_time_and_the_sweep_finds_it(http, aws, m
     assert (dispatching.dispatch(), outbox(aws), handed) == (0, 0, [])
     later(hours=1, minutes=59, seconds=30)
     assert (dispatching.dispatch(), outbox(aws)) == (1, 1)
+
+
+def test_a_sweep_reads_only_what_is_due_however_much_waits(http, aws, monkeypatch, later):
+    """The items that DynamoDB looked at, and not only those that it returned."""
+    soon, far = (rfc3339(sending.now() + timedelta(days=days)) for days in (1, 300))
+    waiting = [{"to": "+33612345678", "text": "later", "send_at": far}] * 100
+    for _ in range(5):
+        http.call("POST", "/send/batch", json.dumps({"messages": waiting}).encode())
+    http.send(send_at=soon)
+    looked_at = []
+    parse = Endpoint.make_request
+
+    def watched(self, operation_model, request_dict):
+        answer = parse(self, operation_model, request_dict)
+        looked_at.append(answer[1].get("ScannedCount", 0))
+        return answer
+
+    monkeypatch.setattr(Endpoint, "make_request", watched)
+    later(days=1, minutes=1)
+    assert (dispatching.dispatch(), sum(looked_at)) == (1, 1)
 
 
 def test_a_schedule_in_the_past_is_sent_at_once(http):

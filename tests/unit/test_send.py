@@ -52,6 +52,14 @@ def test_a_text_is_stored_submitted_and_answered_with_its_message(http):
     assert http.get(f"/messages/{message['id']}").json_body == message
 
 
+def test_postmangovsg_1362_a_curly_quote_that_doubles_the_bill_is_told_before_it_is_paid(http):
+    plain, curly = (
+        http.send(text=quote * 80, headers={"Prefer": "respond-async"}).json_body for quote in ("'", "\u2019")
+    )
+    assert (plain["encoding"], plain["segments"]) == ("GSM-7", 1)
+    assert (curly["encoding"], curly["segments"]) == ("UCS-2", 2)
+
+
 BAD = {
     "no recipient": ({"to": ...}, "to"),
     "a recipient that is not E.164": ({"to": "0612345678"}, "to"),
