@@ -44,10 +44,10 @@ class EnumAttribute(Attribute[E]):
         super().__init__(**kwargs)
         self._of = of
 
-    def serialize(self, value: E) -> str:  # noqa: D102
+    def serialize(self, value: E) -> str:
         return str(value.value)
 
-    def deserialize(self, value: str) -> E:  # noqa: D102
+    def deserialize(self, value: str) -> E:
         return self._of(value)
 
 
@@ -56,10 +56,10 @@ class TimeAttribute(Attribute[datetime]):
 
     attr_type = STRING
 
-    def serialize(self, value: datetime) -> str:  # noqa: D102
+    def serialize(self, value: datetime) -> str:
         return rfc3339(value)
 
-    def deserialize(self, value: str) -> datetime:  # noqa: D102
+    def deserialize(self, value: str) -> datetime:
         return parse_rfc3339(value)
 
 
@@ -68,10 +68,10 @@ class DecimalAttribute(Attribute[Decimal]):
 
     attr_type = STRING
 
-    def serialize(self, value: Decimal) -> str:  # noqa: D102
+    def serialize(self, value: Decimal) -> str:
         return str(value)
 
-    def deserialize(self, value: str) -> Decimal:  # noqa: D102
+    def deserialize(self, value: str) -> Decimal:
         return Decimal(value)
 
 
@@ -80,10 +80,10 @@ class StringsAttribute(Attribute[tuple[str, ...]]):
 
     attr_type = LIST
 
-    def serialize(self, value: tuple[str, ...]) -> list[Item]:  # noqa: D102
+    def serialize(self, value: tuple[str, ...]) -> list[Item]:
         return [{"S": text} for text in value]
 
-    def deserialize(self, value: list[Item]) -> tuple[str, ...]:  # noqa: D102
+    def deserialize(self, value: list[Item]) -> tuple[str, ...]:
         return tuple(item["S"] for item in value)
 
 
@@ -92,10 +92,10 @@ class StringMapAttribute(Attribute[Mapping[str, str]]):
 
     attr_type = MAP
 
-    def serialize(self, value: Mapping[str, str]) -> Item:  # noqa: D102
+    def serialize(self, value: Mapping[str, str]) -> Item:
         return _to_map(value)
 
-    def deserialize(self, value: Item) -> dict[str, str]:  # noqa: D102
+    def deserialize(self, value: Item) -> dict[str, str]:
         return _from_map(value)
 
 
@@ -108,7 +108,7 @@ class ErrorAttribute(Attribute[MessageError]):
         """Also of the JSON: in an update PynamoDB takes nothing but a dict for a map."""
         return _to_map(value if isinstance(value, dict) else value.as_json())
 
-    def deserialize(self, value: Item) -> MessageError:  # noqa: D102
+    def deserialize(self, value: Item) -> MessageError:
         return MessageError.from_json(_from_map(value))
 
 
@@ -117,12 +117,12 @@ class HistoryAttribute(Attribute[tuple[HistoryEntry, ...]]):
 
     attr_type = LIST
 
-    def serialize(self, value: tuple[HistoryEntry, ...]) -> list[Item]:  # noqa: D102
+    def serialize(self, value: tuple[HistoryEntry, ...]) -> list[Item]:
         return [
             {"M": _to_map({**vars(entry), "at": rfc3339(entry.at), "status": entry.status.value})} for entry in value
         ]
 
-    def deserialize(self, value: list[Item]) -> tuple[HistoryEntry, ...]:  # noqa: D102
+    def deserialize(self, value: list[Item]) -> tuple[HistoryEntry, ...]:
         return tuple(self._entry(_from_map(item["M"])) for item in value)
 
     @staticmethod
@@ -135,10 +135,10 @@ class SegmentsAttribute(Attribute[Mapping[str, Segment]]):
 
     attr_type = MAP
 
-    def serialize(self, value: Mapping[str, Segment]) -> Item:  # noqa: D102
+    def serialize(self, value: Mapping[str, Segment]) -> Item:
         return {segment_id: {"M": self._to_item(segment)} for segment_id, segment in value.items()}
 
-    def deserialize(self, value: Item) -> dict[str, Segment]:  # noqa: D102
+    def deserialize(self, value: Item) -> dict[str, Segment]:
         return {segment_id: self._from_item(item["M"]) for segment_id, item in value.items()}
 
     @staticmethod
@@ -168,7 +168,7 @@ class _Meta:
 class ByRecipient(GlobalSecondaryIndex[Any]):
     """Outgoing texts to one number, by time."""
 
-    class Meta:  # noqa: D106
+    class Meta:
         index_name = "by_recipient"
         projection = KeysOnlyProjection()
 
@@ -179,7 +179,7 @@ class ByRecipient(GlobalSecondaryIndex[Any]):
 class ByDay(GlobalSecondaryIndex[Any]):
     """All texts of one UTC day, by time, in shards."""
 
-    class Meta:  # noqa: D106
+    class Meta:
         index_name = "by_day"
         projection = KeysOnlyProjection()
 
@@ -190,7 +190,7 @@ class ByDay(GlobalSecondaryIndex[Any]):
 class Due(GlobalSecondaryIndex[Any]):
     """What still needs something done, by the time it is due, in shards."""
 
-    class Meta:  # noqa: D106
+    class Meta:
         index_name = "due"
         projection = KeysOnlyProjection()
 
@@ -201,7 +201,7 @@ class Due(GlobalSecondaryIndex[Any]):
 class MessageRecord(Model):
     """One text. Attributes have the names and the types of TextMessage, but for the key and those of the indexes."""
 
-    class Meta(_Meta):  # noqa: D106
+    class Meta(_Meta):
         table_name = settings().resource("messages")
 
     id = UnicodeAttribute(hash_key=True, attr_name="message_id")
@@ -255,7 +255,7 @@ class MessageRecord(Model):
 class ProviderReferenceRecord(Model):
     """`provider#id` to our message, and receipts that wait for a message to claim them; gone after their time."""
 
-    class Meta(_Meta):  # noqa: D106
+    class Meta(_Meta):
         table_name = settings().resource("provider-references")
 
     reference = UnicodeAttribute(hash_key=True)
@@ -268,7 +268,7 @@ class ProviderReferenceRecord(Model):
 class ApiKeyRecord(Model):
     """One API key: its public part, and the hash of its secret."""
 
-    class Meta(_Meta):  # noqa: D106
+    class Meta(_Meta):
         table_name = settings().resource("api-keys")
 
     key_id = UnicodeAttribute(hash_key=True)

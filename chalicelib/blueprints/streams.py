@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalice.app import Blueprint
+from chalice.app import Blueprint, DynamoDBEvent
 
 from chalicelib.config import messages_stream_arn
 from chalicelib.relay import relay
@@ -11,6 +11,6 @@ streams = Blueprint(__name__)
 
 
 @streams.on_dynamodb_record(stream_arn=messages_stream_arn(), starting_position="TRIM_HORIZON", batch_size=100)
-def on_message_change(event):  # type: ignore[no-untyped-def]
+def on_message_change(event: DynamoDBEvent) -> None:
     """Publish what changed, in order per message."""
     relay(record for record in event)
