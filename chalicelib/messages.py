@@ -126,6 +126,7 @@ class TextMessage:
     revision: int = 1  #: counts the writes; the optimistic lock
     attempts: int = 0  #: how often somebody took it to do what was due
     holders: tuple[str, ...] = ()  #: who took it and has not said what came of it; more than one: somebody died
+    may_be_out: bool = False  #: nobody knows what came of an attempt, and no later one can take that back
     has_slot: bool = False  #: `due_at` is the moment that was reserved for it (pacing.py)
     due_at: datetime | None = None  #: when something must be done if nothing happens: a retry, a lapsed lease
     submitted_on: datetime | None = None  #: when the provider's acceptance was stored

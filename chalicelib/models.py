@@ -234,6 +234,7 @@ class MessageRecord(Model):
     revision = NumberAttribute()
     attempts = NumberAttribute()
     holders = StringsAttribute()
+    may_be_out = BooleanAttribute()
     has_slot = BooleanAttribute()
     due_at = TimeAttribute(null=True)
     submitted_on = TimeAttribute(null=True)

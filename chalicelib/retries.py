@@ -35,13 +35,18 @@ def due_after(message: TextMessage, error: SubmissionError, now: datetime, *, sa
     due = now + timedelta(seconds=_delay(message.attempts, error))
     over = message.attempts >= MAX_ATTEMPTS or due >= valid_until(message)
     if unknown and (over or not (safe or message.resend_on_unknown)):
-        return max(held_until(message), now + GRACE)
+        return last_chance(message, now)
     return None if over else due
 
 
 def outlived(message: TextMessage, error: SubmissionError) -> bool:
     """Whether a text that is not tried again would be, had it more time: then it expired, and nobody refused it."""
     return error.error_class in RETRIED and message.attempts < MAX_ATTEMPTS
+
+
+def last_chance(message: TextMessage, now: datetime) -> datetime:
+    """When a text that may be out is given up: at its deadline, or a little later for one that is past it."""
+    return max(held_until(message), now + GRACE)
 
 
 def held_until(message: TextMessage, since: datetime | None = None) -> datetime:

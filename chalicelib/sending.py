@@ -32,10 +32,10 @@ from chalicelib.errors import (
 from chalicelib.messages import Direction, MessageError, Submission, TextMessage
 from chalicelib.pacing import paced
 from chalicelib.providers.base import Provider
-from chalicelib.retries import LEASE, due_after, outlived, report_due
+from chalicelib.retries import LEASE, due_after, last_chance, outlived, report_due
 from chalicelib.stage import now, provider
 from chalicelib.status import Status
-from chalicelib.transitions import accepted, expired, postponed, refused
+from chalicelib.transitions import accepted, expired, in_doubt, postponed, refused
 
 log = logs.logger(__name__)
 
@@ -135,6 +135,8 @@ def submit(message: TextMessage, adapter: Provider, *, inline: bool = True) -> T
             return accepted(current, outcome, at, due)
         over = inline and outcome.error_class is ErrorClass.ACCOUNT
         due = None if over else due_after(current, outcome, at, safe=adapter.discards_duplicates)
+        if due is None and in_doubt(current):
+            due = last_chance(current, at)  # this attempt failed, but an earlier one may be on the handset
         if due:
             return postponed(current, outcome, due, at)
         end = expired if outlived(current, outcome) and not over else refused

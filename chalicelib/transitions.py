@@ -55,8 +55,7 @@ def expired(message: TextMessage, error: SubmissionError, now: datetime) -> Text
 def _failed(message: TextMessage, new: Status, error: SubmissionError, now: datetime) -> TextMessage:
     moved = advances(message.status, new)
     entry = HistoryEntry(now, new, "submit", "applied" if moved else "stale", error.provider_code, error.detail)
-    known = replace(message, holders=(), has_slot=False)
-    return _changed(message, known, entry, new if moved else message.status, MessageError.of(error), now)
+    return _changed(message, _released(message), entry, new if moved else message.status, MessageError.of(error), now)
 
 
 def postponed(message: TextMessage, error: SubmissionError, due_at: datetime, now: datetime) -> TextMessage:
@@ -64,7 +63,7 @@ def postponed(message: TextMessage, error: SubmissionError, due_at: datetime, no
     if isinstance(error, OutcomeUnknown):
         return _unanswered(message, error, due_at, now)
     entry = HistoryEntry(now, message.status, "submit", "postponed", error.provider_code, error.detail)
-    after = _changed(message, replace(message, holders=(), has_slot=False), entry, message.status, None, now)
+    after = _changed(message, _released(message), entry, message.status, None, now)
     if message.status is not Status.CREATED:  # a receipt overtook the reply: the text went out after all
         return after
     return replace(after, error=MessageError.of(error), due_at=due_at)
@@ -72,7 +71,7 @@ def postponed(message: TextMessage, error: SubmissionError, due_at: datetime, no
 
 def _unanswered(message: TextMessage, error: OutcomeUnknown, due_at: datetime, now: datetime) -> TextMessage:
     """The provider's answer is lost for good, so our own count of the segments must do, and receipts are judged by it."""
-    known = _priced(replace(message, holders=(), has_slot=False, is_counted=True))
+    known = _priced(replace(_released(message), may_be_out=True, is_counted=True))
     new, why = _judged(known) if message.parts else (message.status, None)
     entry = HistoryEntry(now, message.status, "submit", "unknown", error.provider_code, error.detail)
     status = new if advances(message.status, new) else message.status
@@ -85,7 +84,7 @@ def _unanswered(message: TextMessage, error: OutcomeUnknown, due_at: datetime, n
 def put_off(message: TextMessage, paced: TextMessage) -> TextMessage:
     """Its sender is busy: it waits for its moment, which nobody is told of."""
     attempts = message.attempts - 1  # it was taken off the outbox, but not handed to anybody
-    return replace(message, due_at=paced.due_at, has_slot=paced.has_slot, holders=(), attempts=attempts)
+    return replace(_released(message), due_at=paced.due_at, has_slot=paced.has_slot, attempts=attempts)
 
 
 def still_waiting(message: TextMessage, due_at: datetime) -> TextMessage:
@@ -129,9 +128,13 @@ def erased(message: TextMessage, now: datetime) -> TextMessage:
 
 
 def in_doubt(message: TextMessage) -> bool:
-    """Whether a text that is `created` may be out already: its last outcome is unknown, or somebody died submitting it."""
-    unknown = message.error is not None and message.error.error_class is ErrorClass.UNKNOWN
-    return unknown or len(message.holders) > 1
+    """Whether a text that is `created` may be out already: an outcome is unknown, or somebody died submitting it."""
+    return message.may_be_out or len(message.holders) > 1
+
+
+def _released(message: TextMessage) -> TextMessage:
+    """Without its holders, of whom there is no more to say than that one of them may have died."""
+    return replace(message, holders=(), has_slot=False, may_be_out=in_doubt(message))
 
 
 def received(message: TextMessage, receipt: DeliveryReceipt, now: datetime) -> TextMessage:

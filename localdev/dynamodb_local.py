@@ -33,7 +33,7 @@ STARTED = re.compile(rf"Started ServerConnector@.*{{{re.escape(HOST)}:(\d+)}}")
 
 #: Its own command line listens on every interface and cannot be told otherwise. It is built on Jetty, whose command line
 #: starts the same two classes as this describes: in memory, no folder, one database for all credentials, no artificial delays.
-#: https://jetty.org/docs/jetty/9/index.html (Jetty XML)
+#: https://jetty.org/docs/jetty/11/operations-guide/xml/index.html (the syntax is the same in the version 9.4 that is inside)
 JETTY = """
 <Configure id="server" class="org.eclipse.jetty.server.Server">
   <Call name="addConnector">

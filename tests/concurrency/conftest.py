@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import sys
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -215,7 +214,7 @@ class Process:
 
     def hear_until(self, word):
         """All that it tells before that word."""
-        return list(iter(lambda: self.hear(), (word,)))
+        return list(iter(self.hear, (word,)))
 
     def kill(self):
         """End it, by SIGKILL: it can do nothing about it."""
@@ -233,22 +232,14 @@ def _forks():
 
 @pytest.fixture
 def processes(stage, dynamodb_url, _forks):
-    """Starts processes of clients, at most as many as the barrier waits for; returns that function and the barrier's maker."""
-    with _all_killed() as started:
-
-        def start(life, *given):
-            started.append(Process(_forks, life, dynamodb_url, *given))
-            return started[-1]
-
-        start.barrier = _forks.Barrier
-        yield start
-
-
-@contextmanager
-def _all_killed():
+    """A function that starts a process with one of the lives in clients.py; its `barrier` makes what several wait at."""
     started = []
-    try:
-        yield started
-    finally:
-        for process in started:
-            process.kill()
+
+    def start(life, *given):
+        started.append(Process(_forks, life, dynamodb_url, *given))
+        return started[-1]
+
+    start.barrier = _forks.Barrier
+    yield start
+    for process in started:
+        process.kill()

@@ -60,13 +60,14 @@ def test_a_last_part_that_races_with_the_deadline_is_not_lost(stage, every_order
     assert "".join(texts).count("a time ") == orders, texts
 
 
-def test_two_texts_at_once_with_the_same_reference_lose_no_part(stage, every_order, later):
+@pytest.mark.parametrize("of", [2, 3])
+def test_two_texts_at_once_with_the_same_reference_lose_no_part(stage, every_order, later, of):
     """A handset may use a reference again at any time; whatever is joined with what, all that came is told."""
     orders = 0
     for at_once in every_order():
         orders += 1
-        receiving(str(orders), 1, of=2, piece="one ")()
-        at_once(*[receiving(str(orders), 2, of=2, prefix=prefix, piece=f"{prefix} ") for prefix in ("two", "too")])
+        receiving(str(orders), 1, of=of, piece="one ")()
+        at_once(*[receiving(str(orders), 2, of=of, prefix=prefix, piece=f"{prefix} ") for prefix in ("two", "too")])
     later(minutes=30)
     while stage.work():
         pass

@@ -205,9 +205,6 @@ def _no_reply(*_):
     raise OutcomeUnknown("no_reply", "no reply")
 
 
-@pytest.mark.xfail(
-    reason="a doubt is `error` and `holders`, and a later attempt's certain failure, or a wait, overwrites both"
-)
 class TestADoubtThatALaterAttemptCannotLift:
     """The first attempt may be on the handset, whatever becomes of the second; with `resend` there is a second."""
 

@@ -39,12 +39,14 @@ def test_the_same_idempotency_keys_over_the_route_of_several_lambdas_send_once_e
     assert submissions == dict.fromkeys(dict(ids).values(), 1)
 
 
-def test_a_batch_with_the_same_idempotency_key_from_several_clients_sends_each_text_once(stage, submitted):
-    batch = [replace(stage.compose(), id=id_of_key("a key", f"batch-1#{place}")) for place in range(20)]
-    answers = race(*[partial(sending.send_all, batch)] * 6)
-    assert {tuple(message.id for message in answer) for answer in answers} == {tuple(text.id for text in batch)}
-    race(*[partial(dispatching.handle, one) for one in stage.queues.take("outbox")])
-    assert sorted(submitted) == sorted(text.id for text in batch)
+def test_a_batch_that_is_repeated_while_it_is_sent_sends_each_text_once(stage, submitted, gate):
+    for at_once in gate.some_orders(20):
+        batch = [stage.compose() for _ in range(2)]
+        repeat = partial(sending.send_all, batch)
+        _, again = at_once(lambda repeat=repeat: (repeat(), stage.drain()), repeat)
+        stage.work()
+        assert [text.id for text in again] == [text.id for text in batch]
+        assert [submitted.count(text.id) for text in batch] == [1, 1]
 
 
 def test_jasmin_657_many_workers_with_the_same_ticket_submit_once(stage, submitted):
