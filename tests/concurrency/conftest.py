@@ -77,6 +77,13 @@ class Stage:
         store.create(message)
         return message
 
+    def store_many(self, count, **changes):
+        """The same, so many."""
+        messages = [replace(self.compose(), due_at=now(), **changes) for _ in range(count)]
+        for start in range(0, count, store.MOST_AT_ONCE):
+            assert store.create_all(messages[start : start + store.MOST_AT_ONCE])
+        return messages
+
     def late(self, act, by):
         """The act, begun as late as so many requests take: without it the one that has less to do wins every race."""
 
@@ -144,7 +151,7 @@ def stage(dynamodb, connections, monkeypatch):
 def _restless():
     """Let threads take turns so often that each finds the others in the middle of something."""
     usual = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
+    sys.setswitchinterval(1e-3)
     yield
     sys.setswitchinterval(usual)
 
