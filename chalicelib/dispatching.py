@@ -100,7 +100,8 @@ def _wait_for_settings(message: TextMessage, error: TextMessageError, at: dateti
 
 def _reconcile(message: TextMessage, adapter: Provider, at: datetime) -> TextMessage:
     """No final receipt came in time: look whether one is parked, ask the provider if it can be asked, then give up."""
-    if len(message.holders) > 1:  # whoever submitted it died, and only its receipts tell that it went out
+    if len(message.holders) > 1 and not message.is_counted:
+        # Whoever submitted it died, and only its receipts tell that it went out.
         message = _postpone(message, INTERRUPTED, held_until(message), at)
     message = claim_parked(message)
     if adapter.fetches_status and message.status not in FINAL:

@@ -84,7 +84,8 @@ def _unanswered(message: TextMessage, error: OutcomeUnknown, due_at: datetime, n
 def put_off(message: TextMessage, paced: TextMessage) -> TextMessage:
     """Its sender is busy: it waits for its moment, which nobody is told of."""
     attempts = message.attempts - 1  # it was taken off the outbox, but not handed to anybody
-    return replace(_released(message), due_at=paced.due_at, has_slot=paced.has_slot, attempts=attempts)
+    due_at = None if message.status in FINAL else paced.due_at
+    return replace(_released(message), due_at=due_at, has_slot=paced.has_slot, attempts=attempts)
 
 
 def still_waiting(message: TextMessage, due_at: datetime) -> TextMessage:
