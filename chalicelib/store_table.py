@@ -62,7 +62,8 @@ def translated() -> Iterator[None]:
     try:
         yield
     except PynamoDBConnectionError as error:
-        raise StoreUnavailable(f"the message store did not answer: {error.cause_response_code}") from error
+        why = error.cause_response_code or type(error.cause).__name__
+        raise StoreUnavailable(f"the message store did not answer: {why}") from error
     except ClientError as error:
         if error.response["Error"]["Code"] in ("ConditionalCheckFailedException", "TransactionCanceledException"):
             # PynamoDB copies only the error's code and text; the item is in botocore's own exception, its cause.
