@@ -7,6 +7,7 @@ from chalicelib.blueprints.health import health
 from chalicelib.blueprints.messages import messages
 from chalicelib.blueprints.outbox import outbox
 from chalicelib.blueprints.problems import as_problems, refuse_other_methods
+from chalicelib.blueprints.providers import providers
 from chalicelib.blueprints.sandbox import sandbox
 from chalicelib.blueprints.send import send
 from chalicelib.blueprints.streams import streams
@@ -15,7 +16,7 @@ from chalicelib.blueprints.subscribers import subscribers
 app = Chalice(app_name="smsignal")
 app.register_middleware(as_problems, "http")
 
-for blueprint in (send, messages, callbacks, health, outbox, sandbox, streams, subscribers):
+for blueprint in (send, messages, callbacks, health, providers, outbox, sandbox, streams, subscribers):
     app.register_blueprint(blueprint)
 
 refuse_other_methods(app)

@@ -20,10 +20,11 @@ MAX_SCHEDULE = timedelta(days=365)
 METADATA_BYTES = 2048
 
 
-def compose(
-    body: Mapping[str, Any], *, now: datetime, default_provider: str, default_sender: str | None = None
-) -> TextMessage:
-    """The text that a client's JSON object asks for, with a random id. Raises InvalidMessage naming every bad field."""
+def compose(body: Mapping[str, Any], *, now: datetime, default_sender: str | None = None) -> TextMessage:
+    """The text that a client's JSON object asks for, with a random id. Raises InvalidMessage naming every bad field.
+
+    Its provider is the one that the client names, or none yet (choosing.py).
+    """
     checked = _Checked(body)
     to = checked.field("to", _recipient, required=True)
     text = checked.field("text", _text, required=True)
@@ -31,7 +32,7 @@ def compose(
     values = {
         "status_report": checked.field("status_report", _boolean, default=True),
         "fail_silently": checked.field("fail_silently", _boolean, default=False),
-        "provider": checked.field("provider", _string(64), default=default_provider),
+        "provider": checked.field("provider", _string(64), default=""),
         "reference": checked.field("reference", _string(255)),
         "metadata": checked.field("metadata", _metadata, default={}),
         "validity_seconds": checked.field("validity_seconds", _validity),

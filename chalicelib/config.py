@@ -12,10 +12,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.errors import ConfigurationError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from chalicelib.routing import Route
 
 #: What stands in for the stream's ARN where no Lambda is being made: Lambda itself never reads it.
 NO_STREAM = "arn:aws:dynamodb:us-east-1:000000000000:table/smsignal-messages/stream/none"
@@ -63,6 +67,20 @@ def provider_settings(name: str) -> Mapping[str, str]:
     prefix = f"SMSIGNAL_{name.upper()}_"
     plain = {key.removeprefix(prefix).lower(): value for key, value in os.environ.items() if key.startswith(prefix)}
     return {"stage": settings().stage, **plain, **_secret(name)}
+
+
+@lru_cache(maxsize=1)
+def route() -> Route | None:
+    """The stage's route, `SMSIGNAL_ROUTE` (docs/routing.md), or None: then `provider` carries everything.
+
+    Raises ConfigurationError.
+    """
+    text = os.environ.get("SMSIGNAL_ROUTE")
+    if not text:
+        return None
+    from chalicelib.routing import parse_route  # here: most stages have none
+
+    return parse_route(text)
 
 
 @lru_cache(maxsize=1)

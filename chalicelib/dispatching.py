@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from chalicelib import inbound, logs, outbox, store
+from chalicelib.choosing import next_choice
 from chalicelib.errors import (
     AccountRefused,
     ConfigurationError,
+    InvalidMessage,
     OutcomeUnknown,
     StoreUnavailable,
     SubmissionError,
@@ -24,11 +26,11 @@ from chalicelib.messages import Direction, TextMessage
 from chalicelib.pacing import paced
 from chalicelib.providers.base import Provider
 from chalicelib.receipts import claim_parked
-from chalicelib.retries import ACCOUNT_DELAY, LEASE, MAX_ATTEMPTS, held_until, report_due, valid_until
-from chalicelib.sending import submit
+from chalicelib.retries import ACCOUNT_DELAY, LEASE, MAX_ATTEMPTS, held_until, price_due, report_due, valid_until
 from chalicelib.stage import now, provider
 from chalicelib.status import FINAL, Status
-from chalicelib.transitions import ended, in_doubt, postponed, put_off, still_waiting
+from chalicelib.submitting import submit
+from chalicelib.transitions import ended, in_doubt, passed_on, postponed, priced_later, put_off, still_waiting
 
 log = logs.logger(__name__)
 
@@ -63,8 +65,8 @@ def handle(ticket: str) -> TextMessage | None:
     if message.direction is Direction.INCOMING:  # parts of it are missing
         return store.change(message, lambda current: inbound.joined(current, at))
     try:
-        adapter = provider(message.provider)
-    except (ConfigurationError, UnknownProvider, StoreUnavailable) as error:
+        message, adapter = _routed(message, at)
+    except (ConfigurationError, InvalidMessage, UnknownProvider, StoreUnavailable) as error:
         return _wait_for_settings(message, error, at)
     if message.status is not Status.CREATED:
         return _reconcile(message, adapter, at)
@@ -73,6 +75,18 @@ def handle(ticket: str) -> TextMessage | None:
     if at >= valid_until(message) or message.attempts > MAX_ATTEMPTS:
         return _end(message, at)
     return submit(message, adapter, inline=False) if message.has_slot else _in_turn(message, adapter, at)
+
+
+def _routed(message: TextMessage, at: datetime) -> tuple[TextMessage, Provider]:
+    """The text with the provider that is to have it now: the route may choose another than when it was stored."""
+    doubtful = in_doubt(message) and not message.resend_on_unknown
+    if not message.routed or message.status is not Status.CREATED or message.has_slot or doubtful:
+        return message, provider(message.provider)
+    choice = next_choice(message, at)
+    if choice.adapter.name != message.provider:
+        name, why = choice.adapter.name, choice.why
+        message = store.change(message, lambda current: passed_on(current, name, why, at))
+    return message, choice.adapter
 
 
 def _in_turn(message: TextMessage, adapter: Provider, at: datetime) -> TextMessage:
@@ -99,16 +113,22 @@ def _wait_for_settings(message: TextMessage, error: TextMessageError, at: dateti
 
 
 def _reconcile(message: TextMessage, adapter: Provider, at: datetime) -> TextMessage:
-    """No final receipt came in time: look whether one is parked, ask the provider if it can be asked, then give up."""
+    """No final receipt came in time: look whether one is parked, ask the provider if it can be asked, then give up.
+
+    Or one came, but the price is known only to who asks for it.
+    """
     if len(message.holders) > 1 and not message.is_counted:
         # Whoever submitted it died, and only its receipts tell that it went out.
         message = _postpone(message, INTERRUPTED, held_until(message), at)
     message = claim_parked(message)
-    if adapter.fetches_status and message.status not in FINAL:
+    if adapter.fetches_status and (message.status not in FINAL or message.price is None):
         message = _asked(message, adapter, at)
+    if message.status in FINAL:
+        again = price_due(message.updated_on, at) if adapter.prices == "fetch" else None
+        return store.change(message, lambda current: priced_later(current, again))
     submitted = message.submitted_on or message.created_on
     due_at = report_due(message, submitted, at, asks=adapter.fetches_status)
-    if due_at <= at and message.status not in FINAL:
+    if due_at <= at:
         return _end(message, at)
     return store.change(message, lambda current: still_waiting(current, due_at))
 

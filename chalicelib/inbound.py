@@ -130,6 +130,7 @@ def _message(message_id: str, provider: str, text: IncomingText, now: datetime) 
         created_on=now,
         updated_on=now,
         status_report=False,
+        metadata={"opt_out": text.opt_out} if text.opt_out else {},
         provider=provider,
         provider_message_ids=(text.provider_message_id,),
         history=(HistoryEntry(now, Status.RECEIVED, "provider", "applied"),),

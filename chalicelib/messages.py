@@ -64,8 +64,8 @@ class HistoryEntry:
 
     at: datetime
     status: Status
-    source: str  #: `client`, `submit` or `receipt`
-    outcome: str  #: `applied`, `duplicate` or `stale`
+    source: str  #: `client`, `route`, `submit`, `receipt`, `provider` or `clock`
+    outcome: str  #: `applied`, `duplicate`, `stale`, ...: docs/statuses.md
     provider_status: str | None = None  #: the provider's own word
     detail: str | None = None
 
@@ -119,7 +119,9 @@ class TextMessage:
     send_at: datetime | None = None
     resend_on_unknown: bool = False  #: what to do when nobody knows whether the provider took it
     priority: Priority = Priority.NORMAL
-    callback_url: str | None = None  #: where the provider is told to send receipts
+    public_url: str | None = None  #: of the stage: its providers are told to send receipts below it
+    routed: bool = False  #: the stage's route chose the provider, and may choose another
+    passed: tuple[str, ...] = ()  #: the providers that were given it before this one
     fingerprint: str | None = None  #: of the request, to tell a repeated Idempotency-Key from a reused one
     # Bookkeeping.
     sequence: int = 1  #: counts the changes that are signalled, without gaps
@@ -186,25 +188,29 @@ class DeliveryReceipt:
     error: MessageError | None = None
     price: Decimal | None = None
     currency: str | None = None
+    segments: int | None = None  #: of the whole text, where only receipts tell
+    occurred_on: datetime | None = None  #: when it happened, by the provider's clock
 
     def as_json(self) -> dict[str, Any]:
         """All of it, to be kept until its message is known."""
-        price, error = self.price, self.error
+        price, error, at = self.price, self.error, self.occurred_on
         return {
             **vars(self),
             "status": self.status.value,
             "price": None if price is None else str(price),
             "error": error and error.as_json(),
+            "occurred_on": at and rfc3339(at),
         }
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> DeliveryReceipt:
         """The receipt that `as_json` wrote."""
-        price, error = kept["price"], kept["error"]
+        price, error, at = kept["price"], kept["error"], kept["occurred_on"]
         read = {
             "status": Status(kept["status"]),
             "price": None if price is None else Decimal(price),
             "error": error and MessageError.from_json(error),
+            "occurred_on": at and parse_rfc3339(at),
         }
         return cls(**{**kept, **read})
 
@@ -228,6 +234,7 @@ class IncomingText:
     provider_message_id: str
     received_on: datetime | None = None
     part: Part | None = None  #: when this is but a part of a long text that the provider does not join
+    opt_out: str | None = None  #: `stop`, `start` or `help`, where the provider marks such texts
 
 
 def rfc3339(at: datetime) -> str:

@@ -228,7 +228,9 @@ class MessageRecord(Model):
     send_at = TimeAttribute(null=True)
     resend_on_unknown = BooleanAttribute()
     priority = EnumAttribute(Priority)
-    callback_url = UnicodeAttribute(null=True)
+    public_url = UnicodeAttribute(null=True)
+    routed = BooleanAttribute()
+    passed = StringsAttribute()
     fingerprint = UnicodeAttribute(null=True)
     sequence = NumberAttribute()
     revision = NumberAttribute()
@@ -254,7 +256,10 @@ class MessageRecord(Model):
 
 
 class ProviderReferenceRecord(Model):
-    """`provider#id` to our message, and receipts that wait for a message to claim them; gone after their time."""
+    """`provider#id` to our message, and receipts that wait for a message to claim them; gone after their time.
+
+    Also what else is shared between Lambdas for a while: when a sender is free again, how a provider fares.
+    """
 
     class Meta(_Meta):
         table_name = settings().resource("provider-references")
@@ -263,6 +268,10 @@ class ProviderReferenceRecord(Model):
     message_id = UnicodeAttribute(null=True)
     parked = StringsAttribute(null=True)  #: receipts, as JSON
     free_at = NumberAttribute(null=True)  #: of a sender with a rate: milliseconds since 1970
+    failures = NumberAttribute(null=True)  #: of a provider, lately
+    failed_at = NumberAttribute(null=True)  #: milliseconds since 1970, as the next one
+    open_until = NumberAttribute(null=True)  #: a provider that fails is left out until then
+    trips = NumberAttribute(null=True)  #: how often in a row it was
     expires_on = TTLAttribute(null=True)
 
 

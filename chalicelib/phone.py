@@ -12,6 +12,7 @@ Sources:
 
 from __future__ import annotations
 
+from enum import Enum
 from string import ascii_letters, digits
 
 # The default alphabet has more; this is what networks let through. Letters, digits and space go everywhere;
@@ -63,6 +64,21 @@ def sender(value: str) -> str:
     raise ValueError(_SENDER_FORM)
 
 
+class SenderKind(str, Enum):
+    """What stands in `from`."""
+
+    NUMBER = "number"
+    SHORT_CODE = "short_code"
+    ALPHANUMERIC = "alphanumeric"
+
+
+def sender_kind(value: str) -> SenderKind:
+    """What a sender that `sender` let through is."""
+    if _is_e164(value):
+        return SenderKind.NUMBER
+    return SenderKind.SHORT_CODE if _is_short_code(value) else SenderKind.ALPHANUMERIC
+
+
 def from_provider(value: str) -> str:
     """Return an address from a provider in our spelling; never raises.
 
@@ -76,6 +92,17 @@ def from_provider(value: str) -> str:
     if len(value) >= 9 and _is_e164("+" + value):
         return "+" + value
     return value
+
+
+def country_of(value: str) -> str | None:
+    """The country of a number in E.164, as ISO 3166-1 has it (`FR`); None when no single one has it."""
+    import phonenumbers
+
+    try:
+        country: str | None = phonenumbers.region_code_for_number(phonenumbers.parse(value))
+    except phonenumbers.NumberParseException:
+        return None
+    return country
 
 
 def mask(value: str) -> str:

@@ -6,6 +6,7 @@ from chalicelib import inbound, logs, store, store_references
 from chalicelib.errors import MessageNotFound, StoreUnavailable
 from chalicelib.messages import DeliveryReceipt, IncomingText, TextMessage
 from chalicelib.providers.base import Callback, Reply
+from chalicelib.retries import PRICE_ASKS
 from chalicelib.stage import now, provider
 from chalicelib.status import Status
 
@@ -24,7 +25,7 @@ def apply_callback(name: str, callback: Callback) -> Reply:
     failure: StoreUnavailable | None = None
     for report in adapter.parse_callback(callback):
         try:
-            _apply(name, report)
+            _apply(name, report, price_later=adapter.prices == "fetch")
         except StoreUnavailable as error:
             failure = error
     if failure:
@@ -32,7 +33,7 @@ def apply_callback(name: str, callback: Callback) -> Reply:
     return adapter.acknowledge()
 
 
-def _apply(name: str, report: DeliveryReceipt | IncomingText) -> None:
+def _apply(name: str, report: DeliveryReceipt | IncomingText, *, price_later: bool = False) -> None:
     if isinstance(report, IncomingText):
         inbound.receive(name, report, now())
         return
@@ -40,7 +41,9 @@ def _apply(name: str, report: DeliveryReceipt | IncomingText) -> None:
     if report.status is Status.UNKNOWN:
         log.warning("receipt of an unknown outcome", extra={**about, "class": "unknown"})
     try:
-        store.advance(_message_id(name, report), name, report, now())
+        at = now()
+        price_due = at + PRICE_ASKS[0] if price_later else None
+        store.advance(_message_id(name, report), name, report, at, price_due)
     except MessageNotFound as error:
         log.warning("receipt for no text of ours", extra={**about, "reason": str(error)})
 

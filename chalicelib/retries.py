@@ -16,6 +16,8 @@ RECEIPT_DEADLINE = timedelta(hours=72)
 GRACE = timedelta(minutes=10)
 #: When a provider that can be asked is asked for a receipt that did not come.
 ASKS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
+#: When a provider is asked for the price of a text whose end it has told, each time later than the last.
+PRICE_ASKS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=24))
 FIRST_DELAY, LONGEST_DELAY = 2.0, 900.0  # seconds
 ACCOUNT_DELAY = 300.0  # somebody has to top up or mend a setting first
 MAX_ATTEMPTS = 20
@@ -60,6 +62,11 @@ def report_due(message: TextMessage, submitted: datetime, now: datetime, *, asks
     end = held_until(message, submitted)
     times = [submitted + after for after in ASKS] if asks else []
     return min((time for time in times if now < time < end), default=end)
+
+
+def price_due(ended: datetime, now: datetime) -> datetime | None:
+    """When to ask for the price of a text that ended; None when it was asked for often enough."""
+    return next((ended + after for after in PRICE_ASKS if ended + after > now), None)
 
 
 def valid_until(message: TextMessage) -> datetime:

@@ -1,4 +1,4 @@
-"""Sending a text: create and claim it, submit it once, record what came of it.
+"""Sending a text: create and claim it, then have it submitted (submitting.py), or leave it to the outbox.
 
 The text is stored before anything leaves the house, and whoever submits it holds a lease (`due_at`). When that lapses, the
 outcome is unknown and the clock (dispatching.py) decides; see "When a send is interrupted" in docs/statuses.md.
@@ -10,32 +10,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import uuid4
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from chalicelib import logs, outbox, store
-from chalicelib.aws import QueueRefused
+from chalicelib import logs, store
+from chalicelib.choosing import choose
 from chalicelib.compose import compose
 from chalicelib.config import settings
 from chalicelib.encoding import count_segments, encoding_of
 from chalicelib.errors import (
-    AccountRefused,
     ConfigurationError,
     ErrorClass,
     IdempotencyKeyReused,
     InvalidMessage,
-    OutcomeUnknown,
     StoreUnavailable,
     SubmissionError,
     TextMessageError,
     UnknownProvider,
 )
-from chalicelib.messages import Direction, MessageError, Submission, TextMessage
+from chalicelib.messages import Direction, MessageError, TextMessage
 from chalicelib.pacing import paced
-from chalicelib.providers.base import Provider
-from chalicelib.retries import LEASE, due_after, last_chance, outlived, report_due
-from chalicelib.stage import now, provider
+from chalicelib.retries import LEASE
+from chalicelib.stage import now
 from chalicelib.status import Status
-from chalicelib.transitions import accepted, expired, in_doubt, postponed, refused
+from chalicelib.submitting import enqueue, submit
 
 log = logs.logger(__name__)
 
@@ -43,10 +38,10 @@ log = logs.logger(__name__)
 def send(message: TextMessage, *, later: bool = False) -> tuple[TextMessage, bool]:
     """Store the text and submit it, or leave it to the outbox; returns what stands and whether it stood already.
 
-    Raises UnknownProvider and ConfigurationError with nothing stored, IdempotencyKeyReused, StoreUnavailable.
+    Raises InvalidMessage, UnknownProvider and ConfigurationError with nothing stored, IdempotencyKeyReused, StoreUnavailable.
     """
-    adapter = provider(message.provider)
     at = message.created_on
+    message, adapter = choose(message, at)
     if later or (message.send_at and message.send_at > at):
         message = replace(message, due_at=message.send_at or at)
     else:
@@ -62,7 +57,7 @@ def send(message: TextMessage, *, later: bool = False) -> tuple[TextMessage, boo
             return stored, True
     if message.attempts:
         return submit(message, adapter), False
-    _enqueue(message)
+    enqueue(message)
     return message, False
 
 
@@ -72,7 +67,7 @@ def send_all(messages: Sequence[TextMessage]) -> list[TextMessage | TextMessageE
     ready = _in_their_turn([message for message in results if isinstance(message, TextMessage)])
     stored = iter(_created(ready))
     results = [next(stored) if isinstance(result, TextMessage) else result for result in results]
-    _enqueue(*(result for result in results if isinstance(result, TextMessage)))
+    enqueue(*(result for result in results if isinstance(result, TextMessage)))
     return results
 
 
@@ -90,10 +85,10 @@ def _created(messages: list[TextMessage]) -> Sequence[TextMessage | TextMessageE
 
 def _readied(message: TextMessage) -> TextMessage | TextMessageError:
     try:
-        provider(message.provider)
+        message, _ = choose(message, message.created_on)
     except UnknownProvider as error:
         return InvalidMessage({"provider": str(error)})
-    except ConfigurationError as error:
+    except (InvalidMessage, ConfigurationError, StoreUnavailable) as error:
         return error
     return replace(message, due_at=message.send_at or message.created_on)
 
@@ -120,83 +115,6 @@ def _create(message: TextMessage) -> TextMessage | TextMessageError:
     return message
 
 
-def submit(message: TextMessage, adapter: Provider, *, inline: bool = True) -> TextMessage:
-    """Hand a claimed text to its provider and record the outcome; returns what then stands.
-
-    `inline` means that a client waits for the answer: a refusal of the account is then final, since the client is told so
-    and may turn elsewhere.
-    """
-    outcome = _outcome(message, adapter)
-    at = now()
-
-    def transition(current: TextMessage) -> TextMessage:
-        if isinstance(outcome, Submission):
-            due = report_due(current, at, at, asks=adapter.fetches_status) if current.status_report else None
-            return accepted(current, outcome, at, due)
-        over = inline and outcome.error_class is ErrorClass.ACCOUNT
-        due = None if over else due_after(current, outcome, at, safe=adapter.discards_duplicates)
-        if due is None and in_doubt(current):
-            due = last_chance(current, at)  # this attempt failed, but an earlier one may be on the handset
-        if due:
-            return postponed(current, outcome, due, at)
-        end = expired if outlived(current, outcome) and not over else refused
-        return end(current, outcome, at)
-
-    try:
-        message = store.change(message, transition)
-    except StoreUnavailable:
-        # The text may be out already, so this must not look like a failure to the client. Its receipt still finds it by our
-        # id; without one its lease lapses, and it is handled as an unknown outcome.
-        log.exception("outcome not stored", extra={"message_id": message.id})
-        return transition(message)
-    if message.status is Status.CREATED:
-        _enqueue(message)
-    return message if adapter.echoes_message_id else _linked(message)
-
-
-def _linked(message: TextMessage) -> TextMessage:
-    """Make the text findable by the ids that the provider gave it, for its receipts carry nothing else."""
-    from chalicelib.receipts import claim_parked
-
-    try:
-        return claim_parked(message)
-    except StoreUnavailable:
-        log.exception("provider's ids not linked", extra={"message_id": message.id})  # tried again when the text is due
-        return message
-
-
-def _enqueue(*messages: TextMessage) -> None:
-    """Have the outbox take it from here. Each text is stored with its due time: if the queue fails, the clock finds it."""
-    try:
-        outbox.enqueue(messages, now())
-    except (BotoCoreError, ClientError, QueueRefused):
-        log.exception("outbox unavailable", extra={"message_ids": [message.id for message in messages]})
-
-
-def _outcome(message: TextMessage, adapter: Provider) -> Submission | SubmissionError:
-    try:
-        outcome: Submission | SubmissionError = adapter.submit(message)
-    except SubmissionError as error:
-        outcome = error
-    except Exception:
-        # A fault in an adapter: the request may have left, so it counts as unknown, and the log has the trace.
-        log.exception("adapter failed", extra={"message_id": message.id, "provider": message.provider})
-        outcome = OutcomeUnknown("adapter_failed", "the adapter failed; see the log")
-    if isinstance(outcome, SubmissionError):
-        about = {
-            "message_id": message.id,
-            "provider": message.provider,
-            "class": outcome.error_class.value,
-            "code": outcome.code,
-            "provider_code": outcome.provider_code,
-            "attempt": message.attempts,
-        }
-        if isinstance(outcome, AccountRefused):  # nothing goes out until somebody does something: set an alarm on it
-            about |= logs.metric("AccountRefused", now(), stage=settings().stage, provider=message.provider)
-        log.warning("text not submitted", extra=about)
-    return outcome
-
-
 def _already(stored: TextMessage | None, message: TextMessage) -> TextMessage:
     if stored is None or stored.fingerprint != message.fingerprint:
         raise IdempotencyKeyReused("this Idempotency-Key was used for another request; use a new one")
@@ -213,14 +131,14 @@ def send_text(text: str, frm: str, to: str, fail_silently: bool = True, status_r
     config = settings()
     body = {"text": text, "from": frm, "to": to, "status_report": status_report, "fail_silently": fail_silently}
     try:
-        message = compose(body, now=now(), default_provider=config.provider)
+        message = compose(body, now=now())
     except InvalidMessage as error:
         if not fail_silently:
             raise
         log.warning("text refused", extra={"fields": sorted(error.errors)})
         return _never_valid(text, frm, to, error)
     if config.public_url:
-        message = replace(message, callback_url=f"{config.public_url}/callback/{message.provider}")
+        message = replace(message, public_url=config.public_url)
     message, _ = send(message)
     if message.status is Status.REFUSED and message.error and not fail_silently:
         raise submission_error(message.error)

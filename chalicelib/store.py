@@ -25,7 +25,7 @@ from chalicelib.messages import DeliveryReceipt, Direction, MessageError, TextMe
 from chalicelib.models import Due, MessageRecord
 from chalicelib.status import FINAL, RANK, Status
 from chalicelib.store_table import Refused, put, put_all, translated, update
-from chalicelib.transitions import receipt_entry, received
+from chalicelib.transitions import overheard, priced_later, receipt_entry, received
 
 FIELDS = tuple(field.name for field in fields(TextMessage))
 MESSAGE_ID = re.compile("[0-9a-f]{32}")
@@ -104,21 +104,37 @@ def change(message: TextMessage, transition: Callable[[TextMessage], TextMessage
         return replace(after, revision=message.revision + 1)
 
 
-def advance(message_id: str, provider: str, receipt: DeliveryReceipt, now: datetime) -> None:
+def advance(
+    message_id: str, provider: str, receipt: DeliveryReceipt, now: datetime, price_due: datetime | None = None
+) -> None:
     """Apply a provider's receipt: one write when it moves the status, one more when it does not.
 
-    Raises MessageNotFound when that provider was given no text with that id, StoreUnavailable.
+    `price_due` is when to ask for the price of a text whose end it tells, if it does not tell that. Raises MessageNotFound when
+    that provider was given no text with that id, StoreUnavailable.
     """
     _check_id(message_id)
     try:
-        _advance_unread(message_id, provider, receipt, now)
+        _advance_unread(message_id, provider, receipt, now, None if receipt.price else price_due)
     except Conflict as conflict:
-        if conflict.current is None or conflict.current.provider != provider:
+        stored = conflict.current
+        if stored is None or provider not in (stored.provider, *stored.passed):
             raise MessageNotFound(f"{provider} was given no message with that id") from None
-        change(conflict.current, lambda message: received(message, receipt, now))
+        change(stored, lambda message: _reported(message, provider, receipt, now, price_due))
 
 
-def _advance_unread(message_id: str, provider: str, receipt: DeliveryReceipt, now: datetime) -> None:
+def _reported(
+    message: TextMessage, provider: str, receipt: DeliveryReceipt, now: datetime, price_due: datetime | None
+) -> TextMessage:
+    if provider != message.provider:
+        return overheard(message, receipt, provider, now)
+    after = received(message, receipt, now)
+    ended = after.status in FINAL and message.status not in FINAL
+    return priced_later(after, price_due) if price_due and ended else after
+
+
+def _advance_unread(
+    message_id: str, provider: str, receipt: DeliveryReceipt, now: datetime, price_due: datetime | None
+) -> None:
     """What `transitions.received` does to a text that the receipt moves forward, as one expression."""
     new = receipt.status
     record = MessageRecord
@@ -138,9 +154,13 @@ def _advance_unread(message_id: str, provider: str, receipt: DeliveryReceipt, no
     ]
     if receipt.price is not None:
         actions.append(record.price.set(record.price | receipt.price))
+    if receipt.segments is not None:
+        actions.append(record.segments.set(receipt.segments))
     if receipt.currency is not None:
         actions.append(record.currency.set(record.currency | receipt.currency))
-    if new in FINAL:
+    if new in FINAL and price_due:
+        actions += [record.due_at.set(price_due), record.due_shard.set(shard(message_id))]
+    elif new in FINAL:
         actions += [record.due_at.remove(), record.due_shard.remove()]
     with _conflicting():
         update(MessageRecord(message_id), actions, condition)

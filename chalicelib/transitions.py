@@ -11,11 +11,62 @@ from datetime import datetime
 from decimal import Decimal
 
 from chalicelib.errors import ErrorClass, OutcomeUnknown, SubmissionError, TooLate
-from chalicelib.messages import DeliveryReceipt, Direction, HistoryEntry, MessageError, Segment, Submission, TextMessage
+from chalicelib.messages import (
+    DeliveryReceipt,
+    Direction,
+    HistoryEntry,
+    MessageError,
+    Segment,
+    Submission,
+    TextMessage,
+    rfc3339,
+)
 from chalicelib.status import FAILED, FINAL, Status, advances
 
 #: A replayed callback must not grow an item towards DynamoDB's 400 KB: past this, repeats are no longer written down.
 HISTORY_LIMIT = 100
+
+
+def chosen(message: TextMessage, provider: str, why: str, now: datetime) -> TextMessage:
+    """The stage's route chose a provider for a text that is not out."""
+    entry = HistoryEntry(now, message.status, "route", "chosen", None, why)
+    return replace(message, provider=provider, routed=True, history=(*message.history, entry))
+
+
+def passed_on(message: TextMessage, provider: str, why: str, now: datetime) -> TextMessage:
+    """The route now has another provider for a text that still waits. Nothing changes for one that is out after all."""
+    if message.status is not Status.CREATED:
+        return message
+    passed = tuple(dict.fromkeys((*message.passed, message.provider)))
+    return replace(chosen(message, provider, why, now), passed=passed)
+
+
+def rerouted(
+    message: TextMessage, error: SubmissionError, provider: str, why: str, due_at: datetime, now: datetime
+) -> TextMessage:
+    """Its provider did not take the text, or nobody knows, and another is to have it: whoever holds it goes on until `due_at`."""
+    doubtful = isinstance(error, OutcomeUnknown)
+    if message.status is not Status.CREATED:  # a receipt overtook the reply: it went out after all
+        return postponed(message, error, due_at, now)
+    detail = f"{message.provider}: {error.detail}"
+    entry = HistoryEntry(
+        now, message.status, "submit", "unknown" if doubtful else "failed", error.provider_code, detail
+    )
+    return replace(
+        passed_on(replace(message, history=(*message.history, entry)), provider, why, now),
+        may_be_out=message.may_be_out or doubtful,
+        attempts=message.attempts + 1,
+        due_at=due_at,
+        has_slot=False,
+    )
+
+
+def overheard(message: TextMessage, receipt: DeliveryReceipt, provider: str, now: datetime) -> TextMessage:
+    """A provider that had the text before its present one reports: only that it arrived counts, for the other may still try."""
+    if receipt.status is Status.DELIVERED and (message.segments == 1 or not receipt.per_segment):
+        return received(message, replace(receipt, per_segment=False), now)
+    entry = replace(receipt_entry(receipt, "stale", now), detail=f"from {provider}, which had the text before")
+    return _changed(message, message, entry, message.status, None, now)
 
 
 def accepted(message: TextMessage, submission: Submission, now: datetime, due_at: datetime | None) -> TextMessage:
@@ -93,6 +144,11 @@ def still_waiting(message: TextMessage, due_at: datetime) -> TextMessage:
     return replace(message, due_at=None if message.status in FINAL else due_at, holders=())
 
 
+def priced_later(message: TextMessage, due_at: datetime | None) -> TextMessage:
+    """Its end is known, but its price only to who asks for it: at `due_at`, or no more."""
+    return replace(message, due_at=due_at if message.status in FINAL and message.price is None else None, holders=())
+
+
 def ended(message: TextMessage, now: datetime) -> TextMessage:
     """Its time is up. What was never taken by a provider, or had a validity that is over, is `expired`; else nobody knows."""
     never_out = message.status is Status.CREATED and not in_doubt(message)
@@ -147,6 +203,7 @@ def received(message: TextMessage, receipt: DeliveryReceipt, now: datetime) -> T
         message,
         price=message.price if message.price is not None else receipt.price,
         currency=message.currency or receipt.currency,
+        segments=receipt.segments or message.segments,
     )
     outcome = "applied" if moved else "duplicate" if message.status is receipt.status else "stale"
     entry = receipt_entry(receipt, outcome, now)
@@ -210,7 +267,8 @@ def receipt_entry(receipt: DeliveryReceipt, outcome: str, now: datetime) -> Hist
     """The line of `history` for a receipt."""
     segment = f"segment {receipt.provider_message_id}" if receipt.per_segment else None
     why = receipt.error.detail if receipt.error else None
-    detail = "; ".join(filter(None, (segment, why)))
+    at = f"at {rfc3339(receipt.occurred_on)} by the provider's clock" if receipt.occurred_on else None
+    detail = "; ".join(filter(None, (segment, why, at)))
     return HistoryEntry(now, receipt.status, "receipt", outcome, receipt.provider_status, detail or None)
 
 

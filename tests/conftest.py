@@ -27,7 +27,7 @@ from moto import mock_aws
 from moto.moto_api._internal import moto_api_backend
 
 from chalicelib import aws as aws_clients
-from chalicelib import config, keys, sending, store_rates
+from chalicelib import circuits, config, keys, sending, store_rates
 from chalicelib.providers import sandbox
 
 ROOT = Path(__file__).parent.parent
@@ -59,10 +59,18 @@ def make_queues(sqs):
 
 def forget():
     """What a new container starts with: no key and no setting remembered."""
-    for cached in (config.settings, config.provider_settings, config.rates, aws_clients.queue_url, sandbox._queue):
+    for cached in (
+        config.settings,
+        config.provider_settings,
+        config.rates,
+        config.route,
+        aws_clients.queue_url,
+        sandbox._queue,
+    ):
         cached.cache_clear()
     keys._cache.clear()
     store_rates._free_at.clear()
+    circuits.forget()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,8 @@
-"""The routes for providers: status callbacks and incoming texts. Both routes take either kind."""
+"""The routes for providers: status callbacks and incoming texts. All of them take either kind.
+
+What follows the provider's name is a ticket: which text a receipt is for, where the provider echoes nothing else, or a token that
+only the provider can know, where it signs nothing (providers/base.py).
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,13 @@ def receive_callback(provider: str) -> Response:
     return _received(callbacks.current_request, provider)
 
 
+@callbacks.route("/callback/{provider}/{ticket}", methods=["GET", "POST"], content_types=ANY)
+@reported
+def receive_callback_with_ticket(provider: str, ticket: str) -> Response:
+    """A status callback to the URL of one text."""
+    return _received(callbacks.current_request, provider, ticket)
+
+
 @callbacks.route("/incoming/{provider}", methods=["GET", "POST"], content_types=ANY)
 @reported
 def receive_incoming(provider: str) -> Response:
@@ -31,17 +42,26 @@ def receive_incoming(provider: str) -> Response:
     return _received(callbacks.current_request, provider)
 
 
-def _received(request: Any, provider: str) -> Response:
+@callbacks.route("/incoming/{provider}/{ticket}", methods=["GET", "POST"], content_types=ANY)
+@reported
+def receive_incoming_with_ticket(provider: str, ticket: str) -> Response:
+    """An incoming text from a provider that proves itself by a token in the URL."""
+    return _received(callbacks.current_request, provider, ticket)
+
+
+def _received(request: Any, provider: str, ticket: str = "") -> Response:
     if len(request.raw_body) > MAX_BODY:
         raise Refused(413, f"the body is larger than {MAX_BODY} bytes")
+    path = request.path.replace("{provider}", provider).replace("{ticket}", ticket)
     reply = receipts.apply_callback(
         provider,
         Callback(
             method=request.method,
-            url=f"{public_url(request) or ''}{request.path.replace('{provider}', provider)}",
+            url=f"{public_url(request) or ''}{path}",
             headers={name.lower(): value for name, value in request.headers.items()},
             query=_pairs(request.query_params),
             body=request.raw_body,
+            ticket=ticket,
         ),
     )
     return Response(reply.body, headers={"Content-Type": reply.content_type}, status_code=reply.status)

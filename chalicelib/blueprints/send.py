@@ -96,9 +96,9 @@ def _composed(body: dict[str, Any], request: Request, key: ApiKey, idempotency_k
     from chalicelib.compose import compose, id_of_key
 
     config = settings()
-    message = compose(body, now=now(), default_provider=config.provider, default_sender=config.default_sender)
+    message = compose(body, now=now(), default_sender=config.default_sender)
     if base := public_url(request):
-        message = replace(message, callback_url=f"{base}/callback/{message.provider}")
+        message = replace(message, public_url=base)
     if idempotency_key is None:
         return message
     if not 1 <= len(idempotency_key) <= 255:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from importlib import import_module, util
+from pkgutil import iter_modules
 
 from chalicelib.errors import UnknownProvider
 from chalicelib.providers.base import Provider
+
+
+def names() -> list[str]:
+    """The names of all adapters."""
+    return sorted(module.name for module in iter_modules(__path__) if module.name != "base")
 
 
 def adapter(name: str) -> type[Provider]:

@@ -27,8 +27,9 @@ from chalicelib.errors import (
     ProviderUnavailable,
     RecipientRefused,
 )
+from chalicelib.http import HttpRequest
 from chalicelib.messages import DeliveryReceipt, IncomingText, MessageError, Submission, TextMessage
-from chalicelib.providers.base import Callback, HttpRequest, Provider
+from chalicelib.providers.base import Callback, Provider
 from chalicelib.status import FAILED, Status
 
 #: Seconds after the submission, and the word.
@@ -49,14 +50,15 @@ class Sandbox(Provider):
     docs = "docs/providers.md"
     STATUSES = {status.value: status for status in (Status.SENT, Status.DELIVERED, *FAILED)}  # noqa: RUF012
     required = ("secret", "stage")
+    authenticity = "HMAC-SHA256 of time and body"
 
     def submit(self, message: TextMessage) -> Submission:
         """Take the text and queue the receipts to come."""
         if message.to.endswith("0001"):
             raise RecipientRefused("invalid_recipient", "the sandbox refuses numbers that end in 0001")
-        if message.status_report and message.callback_url:
+        if url := self.callback_url(message):
             for delay, word in OUTCOMES.get(message.to[-4:], DELIVERED):
-                report = {"url": message.callback_url, "message_id": message.id, "status": word}
+                report = {"url": url, "message_id": message.id, "status": word}
                 self._queue(json.dumps(report), delay)
         return Submission((f"sandbox-{message.id}",), provider_status="accepted", segments=message.segments)
 

@@ -28,9 +28,10 @@ from chalicelib.errors import (
     SenderRefused,
     SubmissionError,
 )
+from chalicelib.http import HttpRequest, HttpResponse, error_from_status
 from chalicelib.messages import DeliveryReceipt, IncomingText, MessageError, Part, Submission, TextMessage
 from chalicelib.phone import from_provider
-from chalicelib.providers.base import Callback, HttpRequest, HttpResponse, Provider, error_from_status, price
+from chalicelib.providers.base import Callback, Provider, matches, price, utc
 from chalicelib.status import FAILED, Status
 
 #: `status` of an answer: https://developer.vonage.com/en/messaging/sms/guides/troubleshooting-sms
@@ -108,8 +109,12 @@ class Vonage(Provider):
         "deleted": Status.UNKNOWN,
     }
     required = ("api_key", "api_secret")
+    validity = (20, 604_800)
     receipts_per_segment = True
     fetches_status = True
+    prices = "submission"
+    incoming = True
+    authenticity = "one of five signatures over all parameters"
 
     def build_request(self, message: TextMessage) -> HttpRequest:
         """One form. Numbers go without `+`; the secret goes in a header, where no access log keeps it."""
@@ -122,11 +127,11 @@ class Vonage(Provider):
         }
         if message.encoding is Encoding.UCS_2:
             form["type"] = "unicode"  # Vonage does not look: it would replace what GSM-7 lacks
-        if message.validity_seconds is not None:
-            form["ttl"] = str(message.validity_seconds * 1000)
+        if (seconds := self.validity_of(message)) is not None:
+            form["ttl"] = str(seconds * 1000)
         # A longer URL would have the text refused (status 23); without one, Vonage uses the dashboard's.
-        if message.status_report and message.callback_url and len(message.callback_url) <= 100:
-            form["callback"] = message.callback_url
+        if (url := self.callback_url(message)) and len(url) <= 100:
+            form["callback"] = url
         base_url = self.settings.get("base_url", "https://rest.nexmo.com").rstrip("/")
         return HttpRequest("POST", f"{base_url}/sms/json", form=form, auth=self._auth)
 
@@ -170,14 +175,13 @@ class Vonage(Provider):
         params = callback.params()
         if not params:
             return  # the dashboard tries a URL with an empty request: it says nothing that could be false
-        secrets = re.findall(r"[^\s,]+", self.settings.get("signature_secret", ""))
+        secrets = self.secrets("signature_secret")
         if not secrets:
             raise CallbackNotAuthentic(
                 "set signature_secret, and have Vonage sign: unsigned callbacks are not believed"
             )
-        given = _encoded(params.pop("sig", "").lower())
-        method = self.settings.get("signature_method", "md5hash")
-        if not any(hmac.compare_digest(given, known) for known in _signatures(params, secrets, method)):
+        given, method = params.pop("sig", "").lower(), self.settings.get("signature_method", "md5hash")
+        if not matches(given, _signatures(params, secrets, method)):
             raise CallbackNotAuthentic("the signature is missing or wrong")
         self._verify_age(params.get("timestamp", ""), now)
 
@@ -244,16 +248,12 @@ class Vonage(Provider):
 
 def _incoming(params: Mapping[str, str]) -> IncomingText:
     """A binary text has no `text`, and still somebody wrote."""
-    try:
-        at = datetime.fromisoformat(params.get("message-timestamp", "") + "+00:00")
-    except ValueError:
-        at = None
     return IncomingText(
         frm=from_provider(params["msisdn"]),
         to=from_provider(params.get("to", "")),
         text=params.get("text", ""),
         provider_message_id=params["messageId"],
-        received_on=at,
+        received_on=utc(params.get("message-timestamp")),
         part=_part(params),
     )
 
@@ -273,7 +273,7 @@ def _as_receipt(record: Mapping[str, Any], message_id: str) -> dict[str, str]:
     return {name: str(record.get(theirs) or "") for name, theirs in names.items()} | {"client-ref": message_id}
 
 
-def _signatures(params: Mapping[str, str], secrets: Sequence[str], method: str) -> list[bytes]:
+def _signatures(params: Mapping[str, str], secrets: Sequence[str], method: str) -> list[str]:
     """The signatures that are good for these parameters.
 
     Vonage's libraries disagree on blank values: Java's leaves them out, Python's signs them. Either is good here, as
@@ -290,10 +290,10 @@ def _signed(params: Mapping[str, str]) -> bytes:
     return _encoded("".join(f"&{name}={value}" for name, value in pairs))
 
 
-def _digest(text: bytes, secret: bytes, method: str) -> bytes:
+def _digest(text: bytes, secret: bytes, method: str) -> str:
     if method == "md5hash":
-        return hashlib.md5(text + secret, usedforsecurity=False).hexdigest().encode()
-    return hmac.new(secret, text, method).hexdigest().encode()
+        return hashlib.md5(text + secret, usedforsecurity=False).hexdigest()
+    return hmac.new(secret, text, method).hexdigest()
 
 
 def _encoded(text: str) -> bytes:

@@ -68,8 +68,8 @@ class Stage:
 
     def compose(self, **fields):
         """A text that a client asks for."""
-        body = {"to": "+33612345678", "text": "Your code is 123456", **fields}
-        return compose(body, now=now(), default_provider="dummy", default_sender="smsignal")
+        body = {"provider": "dummy", "to": "+33612345678", "text": "Your code is 123456", **fields}
+        return compose(body, now=now(), default_sender="smsignal")
 
     def store(self, **changes):
         """A text that is stored, and that nobody has taken."""

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from racing import races
 
-from chalicelib import receipts, sending, store
+from chalicelib import receipts, sending, store, submitting
 from chalicelib.messages import DeliveryReceipt, Submission
 from chalicelib.providers.dummy import Dummy
 from chalicelib.stage import provider
@@ -49,7 +49,7 @@ def test_notifications_api_2353_a_receipt_races_the_id_two_hundred_times_and_is_
 def test_vonage_php_214_in_every_order_a_receipt_meets_its_text(stage, every_order):
     for at_once in every_order():
         message = stage.store(attempts=1, holders=("a lambda",))
-        submit = partial(sending.submit, message, provider("dummy"))
+        submit = partial(submitting.submit, message, provider("dummy"))
         at_once(submit, *reporting(message, Status.DELIVERED))
         stands, counts = told(message)
         assert (stands.status, stands.due_at) == (Status.DELIVERED, None)
@@ -62,7 +62,7 @@ def test_in_any_order_several_receipts_meet_their_text(stage, gate):
     messages = []
     for at_once in gate.some_orders(40):
         messages.append(stage.store(attempts=1, holders=("a lambda",)))
-        at_once(partial(sending.submit, messages[-1], provider("dummy")), *reporting(messages[-1], *words))
+        at_once(partial(submitting.submit, messages[-1], provider("dummy")), *reporting(messages[-1], *words))
     changes = stage.changes()
     for message in messages:
         stands, counts = told(message)

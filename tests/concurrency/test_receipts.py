@@ -9,7 +9,7 @@ import clients
 import pytest
 from racing import race, races
 
-from chalicelib import sending, store
+from chalicelib import sending, store, submitting
 from chalicelib.errors import ErrorClass, OutcomeUnknown, ProviderThrottled, RecipientRefused
 from chalicelib.messages import DeliveryReceipt, MessageError, Submission
 from chalicelib.providers.dummy import Dummy
@@ -104,7 +104,7 @@ def answering(monkeypatch, message, receipts):
     """The act of writing down the provider's answer to a text, whose segments those receipts are for."""
     segments = len(receipts) if receipts[0].per_segment else 1
     monkeypatch.setattr(Dummy, "submit", lambda *_: Submission(tuple("abc"[:segments]), "0", segments))
-    return partial(sending.submit, message, provider("dummy"))
+    return partial(submitting.submit, message, provider("dummy"))
 
 
 #: What races with the provider's answer.
@@ -180,7 +180,7 @@ def test_a_receipt_tells_more_than_an_answer_that_is_no_yes(stage, monkeypatch, 
     for at_once in every_order():
         message, one = in_the_air(stage), receipt(word)
         monkeypatch.setattr(Dummy, "submit", partial(_raise, outcome))
-        at_once(partial(sending.submit, message, provider("dummy")), *applying(message, one))
+        at_once(partial(submitting.submit, message, provider("dummy")), *applying(message, one))
         stands = store.get(message.id)
         highest = max((word, *SAYS[outcome]), key=RANK.get)
         assert (RANK[stands.status], stands.holders) == (RANK[highest], ())

@@ -7,11 +7,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 LIBRARY = ROOT / "chalicelib"
-PURE = {"status", "changes", "errors", "encoding", "messages", "phone", "transitions", "retries", "compose"}
+PURE = {"status", "changes", "errors", "encoding", "messages", "phone", "transitions", "retries", "compose", "routing"}
 #: What a pure module and an adapter may use of our own.
-KNOWN_TO_ADAPTERS = {"status", "errors", "encoding", "messages", "phone", "logs", "providers"}
+KNOWN_TO_ADAPTERS = {"status", "errors", "encoding", "messages", "phone", "http", "logs", "providers"}
 #: Adapters that speak to AWS itself instead of HTTP.
-ON_AWS = {"sandbox"}
+ON_AWS = {"sandbox", "aws_eum"}
 
 sources = sorted(LIBRARY.rglob("*.py"))
 

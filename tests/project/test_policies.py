@@ -13,7 +13,7 @@ from conftest import forget
 
 from chalicelib import sending
 from chalicelib.errors import ProviderThrottled
-from chalicelib.providers.base import HttpResponse
+from chalicelib.http import HttpResponse
 from chalicelib.providers.dummy import Dummy
 from chalicelib.providers.sandbox import Sandbox
 from infra.policies import Place, rendered_policies

@@ -46,7 +46,7 @@ def outgoing() -> Callable[..., TextMessage]:
             "status": Status.CREATED,
             "created_on": NOW,
             "updated_on": NOW,
-            "callback_url": "https://sms.example.com/api/callback/any",
+            "public_url": "https://sms.example.com/api",
         }
         return TextMessage(**{**usual, **given})
 

@@ -27,18 +27,10 @@ from chalicelib.errors import (
     SubmissionError,
     UnknownProvider,
 )
+from chalicelib.http import HttpRequest, HttpResponse, error_from_status, retry_after
 from chalicelib.messages import Submission, TextMessage
 from chalicelib.providers import adapter
-from chalicelib.providers.base import (
-    Callback,
-    HttpRequest,
-    HttpResponse,
-    Provider,
-    Reply,
-    error_from_status,
-    price,
-    retry_after,
-)
+from chalicelib.providers.base import Callback, Provider, Reply, price
 
 URL = "https://sms.example.com/api/callback/plain"
 

@@ -24,7 +24,8 @@ from chalicelib.errors import (
     SubmissionError,
 )
 from chalicelib.messages import DeliveryReceipt, IncomingText, MessageError, Part, Submission
-from chalicelib.providers.base import Callback, HttpResponse
+from chalicelib.http import HttpResponse
+from chalicelib.providers.base import Callback
 from chalicelib.providers.vonage import Vonage
 from chalicelib.status import Status
 
@@ -79,6 +80,12 @@ def genuine_callback(now: datetime) -> Callback:
     return form(signed({**RECEIPT, "timestamp": str(int(now.timestamp()))}))
 
 
+def genuine_incoming(now: datetime) -> Callback:
+    """For test_conformance.py."""
+    params = {"msisdn": "33987654321", "to": "33123456789", "messageId": "0B01", "text": "Hello", "type": "text"}
+    return form(signed({**params, "timestamp": str(int(now.timestamp()))}))
+
+
 def reply(*entries: dict[str, str]) -> HttpResponse:
     body = {"message-count": str(len(entries)), "messages": list(entries)}
     return HttpResponse(200, {"content-type": "application/json"}, json.dumps(body).encode())
@@ -105,7 +112,7 @@ USUAL = {
     "text": "Your code is 4711",
     "client-ref": ID,
     "status-report-req": "1",
-    "callback": "https://sms.example.com/api/callback/any",
+    "callback": "https://sms.example.com/api/callback/vonage",
 }
 
 
@@ -123,17 +130,17 @@ USUAL = {
             id="no report wanted, no URL given",
         ),
         pytest.param(
-            {"callback_url": None},
+            {"public_url": None},
             {name: value for name, value in USUAL.items() if name != "callback"},
             id="without a URL of ours the dashboard's is used",
         ),
         pytest.param(
-            {"callback_url": "https://sms.example.com/" + "x" * 76},
-            {**USUAL, "callback": "https://sms.example.com/" + "x" * 76},
+            {"public_url": "https://sms.example.com/" + "x" * 60},
+            {**USUAL, "callback": "https://sms.example.com/" + "x" * 60 + "/callback/vonage"},
             id="a URL of 100 characters is given",
         ),
         pytest.param(
-            {"callback_url": "https://sms.example.com/" + "x" * 77},
+            {"public_url": "https://sms.example.com/" + "x" * 61},
             {name: value for name, value in USUAL.items() if name != "callback"},
             id="a longer one would have the text refused",
         ),

@@ -7,7 +7,7 @@ import pytest
 from botocore.endpoint import Endpoint
 from test_send import answers_with
 
-from chalicelib import dispatching, sending, store
+from chalicelib import dispatching, sending, store, submitting
 from chalicelib.errors import (
     AccountRefused,
     OutcomeUnknown,
@@ -30,6 +30,7 @@ def later(monkeypatch):
     def move(**by):
         moved = lambda: real() + timedelta(**by)  # noqa: E731
         monkeypatch.setattr(sending, "now", moved)
+        monkeypatch.setattr(submitting, "now", moved)
         monkeypatch.setattr(dispatching, "now", moved)
 
     return move

@@ -46,7 +46,7 @@ def test_it_has_every_route_and_no_other():
 
 def test_the_fields_of_a_text_are_those_that_are_understood():
     with pytest.raises(compose.InvalidMessage) as caught:
-        compose.compose({"x": 1}, now=sending.now(), default_provider="dummy")
+        compose.compose({"x": 1}, now=sending.now())
     known = caught.value.errors["x"].split("the fields are ")[1].split(", ")
     assert sorted(DOCUMENT["components"]["schemas"]["Text"]["properties"]) == known
 
@@ -56,3 +56,15 @@ def test_answers_are_as_described(http):
     schema("Message").validate(good)
     schema("Problem").validate(bad)
     assert set(good) == set(DOCUMENT["components"]["schemas"]["Message"]["properties"])
+
+
+def test_the_matrix_of_the_providers_is_as_described(http):
+    answer = http.get("/providers")
+    assert answer.status_code == 200
+    rows = answer.json_body["providers"]
+    assert [row["name"] for row in rows if row["in_route"]] == ["dummy"]
+    for row in rows:
+        schema("Provider").validate(row)
+    assert set(rows[0]) == set(DOCUMENT["components"]["schemas"]["Provider"]["properties"])
+    http.key = "none"
+    assert http.get("/providers").status_code == 401

@@ -26,7 +26,7 @@ def test_a_text_is_sent_and_has_what_the_predecessors_had(aws, monkeypatch):
     assert (message.direction, message.status) == ("outgoing", "sending")
     assert message.price == Decimal("0.0333")
     assert message.created_on.utcoffset().total_seconds() == 0
-    assert message.callback_url == "https://sms.example.com/api/callback/dummy"
+    assert message.public_url == "https://sms.example.com/api"
     assert store.get(message.id) == message
 
 

@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 from test_send import answers_with
 
-from chalicelib import sending, store
+from chalicelib import sending, store, submitting
 from chalicelib.messages import DeliveryReceipt, Submission
 from chalicelib.providers.dummy import Dummy
 from chalicelib.receipts import _apply
@@ -46,8 +46,10 @@ def test_receipts_that_come_first_wait_and_are_applied_when_the_text_claims_them
 
 
 def test_a_receipt_between_the_answer_and_the_link_is_not_lost(http, silent, monkeypatch):
-    link = sending._linked
-    monkeypatch.setattr(sending, "_linked", lambda message: _apply("dummy", receipt(Status.DELIVERED)) or link(message))
+    link = submitting._linked
+    monkeypatch.setattr(
+        submitting, "_linked", lambda message: _apply("dummy", receipt(Status.DELIVERED)) or link(message)
+    )
     assert http.send().json_body["status"] == "delivered"
 
 
@@ -84,7 +86,7 @@ def test_a_receipt_that_was_parked_when_its_link_failed_is_applied_before_the_te
     from chalicelib import dispatching
 
     with monkeypatch.context() as dying:
-        dying.setattr(sending, "_linked", lambda message: message)
+        dying.setattr(submitting, "_linked", lambda message: message)
         message_id = http.send().json_body["id"]
     _apply("dummy", receipt(Status.DELIVERED))
     real = sending.now
