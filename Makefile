@@ -1,6 +1,6 @@
 # smsignal. `make` alone lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down test check chaos package deploy remove key revoke requirements clean
+.PHONY: help setup run up down test check chaos package deploy remove key revoke route docs requirements clean
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
@@ -47,6 +47,12 @@ remove: .venv/.ready ## remove a deployed stage; what it stored stays: STAGE=dev
 
 key: .venv/.ready ## make an API key [SCOPES=send,read] [STAGE=local] [LABEL=what it is for]
 	@$(PY) -m localdev key --stage $(or $(STAGE),local) $(if $(SCOPES),--scopes "$$SCOPES") $(if $(LABEL),--label "$$LABEL")
+
+route: .venv/.ready ## which provider a text would get, and why, without sending it: TO=+33… [FROM=] [PRIORITY=] [STAGE=dev] [LIVE=1]
+	@$(if $(TO),,$(error say to whom: make route TO=+33612345678))$(PY) -m infra.route --stage $(or $(STAGE),dev) --to "$$TO" $(if $(FROM),--from "$$FROM") $(if $(PRIORITY),--priority "$$PRIORITY") $(if $(LIVE),--live)
+
+docs: .venv/.ready ## write the matrix of docs/providers.md anew from the adapters
+	@$(PY) -m infra.matrix
 
 revoke: .venv/.ready ## revoke an API key: KEY=<key or its id> [STAGE=local]
 	@$(if $(KEY),,$(error say which one: make revoke KEY=<key or its id>))$(PY) -m localdev revoke --stage $(or $(STAGE),local) "$$KEY"

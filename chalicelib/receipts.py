@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib import inbound, logs, store, store_references
 from chalicelib.errors import MessageNotFound, StoreUnavailable
 from chalicelib.messages import DeliveryReceipt, IncomingText, TextMessage
-from chalicelib.providers.base import Callback, Reply
+from chalicelib.providers.base import Callback, Provider, Reply
 from chalicelib.retries import PRICE_ASKS
 from chalicelib.stage import now, provider
 from chalicelib.status import Status
@@ -22,6 +22,20 @@ def apply_callback(name: str, callback: Callback) -> Reply:
     """
     adapter = provider(name)
     adapter.verify_callback(callback, now())
+    _apply_all(adapter, callback)
+    return adapter.acknowledge()
+
+
+def apply_delivered(name: str, body: str) -> None:
+    """Store what a service of AWS handed to one of our functions, which IAM lets nobody else do.
+
+    Raises CallbackUnreadable, ConfigurationError, StoreUnavailable.
+    """
+    _apply_all(provider(name), Callback("POST", "", {"content-type": "application/json"}, body=body.encode()))
+
+
+def _apply_all(adapter: Provider, callback: Callback) -> None:
+    name = adapter.name
     failure: StoreUnavailable | None = None
     for report in adapter.parse_callback(callback):
         try:
@@ -30,7 +44,6 @@ def apply_callback(name: str, callback: Callback) -> Reply:
             failure = error
     if failure:
         raise failure
-    return adapter.acknowledge()
 
 
 def _apply(name: str, report: DeliveryReceipt | IncomingText, *, price_later: bool = False) -> None:

@@ -36,6 +36,7 @@ from infra.stage import PUBLIC_URL, Stage, read_stage
 def deploy(stage_name: str, region: str | None = None, show: Show = print) -> str:
     """Deploy a stage; returns its URL. Raises Stopped, and botocore's exceptions."""
     stage = read_stage(stage_name)
+    stage.checked_route()
     check_python()
     session, place = open_session(region)
     record = Record.of(stage)

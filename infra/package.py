@@ -46,6 +46,7 @@ def package(stage_name: str, out: Path | None = None, environment: Mapping[str, 
     It needs no credentials, and the template fits any account and region. Raises Stopped.
     """
     stage = read_stage(stage_name)
+    stage.checked_route()
     out = (out or OUT / stage.name / "package").resolve()
     shutil.rmtree(out, ignore_errors=True)
     made = pack(build(stage, environment=environment), stage, out)
@@ -126,7 +127,7 @@ def _complete_event(kind: str, event: dict[str, Any], function: dict[str, Any]) 
         event |= events.STREAM | {"DestinationConfig": {"OnFailure": destination}}
     elif kind == "SQS" and event["BatchSize"] > 1:
         event |= events.QUEUE
-    elif kind == "CloudWatchEvent":
+    elif kind in ("CloudWatchEvent", "SNS"):
         destination = {"Type": "SQS", "Destination": {"Fn::GetAtt": ["SubscribersDeadQueue", "Arn"]}}
         function["EventInvokeConfig"] = events.SUBSCRIBER | {"DestinationConfig": {"OnFailure": destination}}
     elif kind == "Schedule":

@@ -85,11 +85,13 @@ def _set_mapping(aws_lambda: Any, uuid: str, given_up: str) -> bool:
 
 
 def _rules(bus: Any, record: Record, given_up: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each function that the bus or the clock calls, and how its failures are to be handled."""
+    """Each function that the bus, a topic or the clock calls, and how its failures are to be handled."""
     functions = {function["name"]: function["lambda_arn"] for function in record.kind("lambda_function")}
+    destination = {"DestinationConfig": {"OnFailure": {"Destination": given_up}}}
+    for subscription in record.kind("sns_event"):
+        yield functions[subscription["name"].removesuffix("-sns-subscription")], {**events.SUBSCRIBER, **destination}
     for rule in record.kind("cloudwatch_event"):
         subscribes = "EventPattern" in bus.describe_rule(Name=rule["rule_name"])
-        destination = {"DestinationConfig": {"OnFailure": {"Destination": given_up}}}
         wanted = {**events.SUBSCRIBER, **destination} if subscribes else events.CLOCK
         yield functions[rule["name"].removesuffix("-event")], wanted
 

@@ -6,15 +6,19 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from chalicelib.errors import ConfigurationError
+from chalicelib.providers import names
+from chalicelib.routing import Route, parse_route
 from infra.errors import Stopped
 from infra.paths import ROOT
 
 CONFIG = ROOT / ".chalice" / "config.json"
 #: As infra/resources.yaml has it: the stage is part of every name.
 NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
-PUBLIC_URL = "SMSIGNAL_PUBLIC_URL"
+PUBLIC_URL, ROUTE = "SMSIGNAL_PUBLIC_URL", "SMSIGNAL_ROUTE"
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,23 @@ class Stage:
     def environment(self) -> dict[str, str]:
         """The functions' environment variables, as Chalice merges them, with the stage's name."""
         merged = {**self.config.get("environment_variables", {}), **self.entry.get("environment_variables", {})}
-        return {**merged, "SMSIGNAL_STAGE": self.name, **self._custom_domain(merged)}
+        return {**merged, **self._route(merged), "SMSIGNAL_STAGE": self.name, **self._custom_domain(merged)}
+
+    @property
+    def route_file(self) -> Path:
+        """Where the stage's route may be written down."""
+        return CONFIG.with_name(f"route-{self.name}.json")
+
+    def checked_route(self) -> Route | None:
+        """The stage's route, or None when one provider carries everything. Raises Stopped, naming what is wrong and where."""
+        text = self.environment.get(ROUTE)
+        where = f".chalice/{self.route_file.name}" if self.route_file.exists() else ROUTE
+        if text is None:
+            return None
+        try:
+            return parse_route(text, known=names())
+        except ConfigurationError as error:
+            raise Stopped(f"{where}: {error} (docs/routing.md)") from None
 
     @property
     def custom_domain(self) -> Mapping[str, str] | None:
@@ -72,6 +92,17 @@ class Stage:
 
     def _setting(self, name: str, default: Any) -> Any:
         return self.entry.get(name, self.config.get(name, default))
+
+    def _route(self, variables: Mapping[str, str]) -> dict[str, str]:
+        if not self.route_file.exists():
+            return {}
+        if ROUTE in variables:
+            raise Stopped(f"stage '{self.name}' has two routes: {ROUTE} and .chalice/{self.route_file.name}. Keep one")
+        text = self.route_file.read_text()
+        try:
+            return {ROUTE: json.dumps(json.loads(text), separators=(",", ":"))}
+        except ValueError:
+            return {ROUTE: text}  # `checked_route` says what is wrong with it
 
     def _custom_domain(self, variables: Mapping[str, str]) -> dict[str, str]:
         domain = self.custom_domain

@@ -73,7 +73,7 @@ def down(directory: Path) -> bool:
 
 
 def _start(directory: Path, steps: Steps, port: int | None, leashed: bool) -> Stack:
-    account = carrier_process.Account.random()
+    accounts = carrier_process.Accounts.random()
     with steps.step("deployment package"):
         package = deployment.built(directory)
     with steps.step("local cloud"):
@@ -81,9 +81,10 @@ def _start(directory: Path, steps: Steps, port: int | None, leashed: bool) -> St
     if port and not here.endpoint.endswith(f":{port}"):
         steps.note(f"port {port} is taken, so it has another")
     with steps.step("simulated carrier"):
-        carrier_url = carrier_process.start(directory, account, leashed)
+        carrier_url = carrier_process.start(directory, accounts, leashed)
     with steps.step("deployment"):
-        _put_secret(here, "vonage", {**vars(account), "base_url": carrier_url, "reports_url": carrier_url})
+        for provider, secret in accounts.secrets(carrier_url).items():
+            _put_secret(here, provider, secret)
         _put_secret(here, "sandbox", {"secret": token_urlsafe(32)})
         url = deployment.deploy(here, package)
     with steps.step("API key"):

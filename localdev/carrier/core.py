@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from werkzeug.wrappers import Request, Response
+from werkzeug.wrappers import Response
 
 from localdev.carrier import scenarios
 from localdev.carrier.callbacks import Callback, Callbacks, HttpRequest, Letter
@@ -20,7 +20,7 @@ LOG = logging.getLogger(__name__)
 LIMIT = 200_000  # callbacks waiting, and receipts remembered
 
 Write = Callable[[Message, str, Step], HttpRequest]
-Handler = Callable[[Request], Response]
+Handler = Callable[..., Response]  # of the request, and of what the path names
 
 
 class Dialect(Protocol):
@@ -30,7 +30,7 @@ class Dialect(Protocol):
     settings: Any
 
     def routes(self) -> Mapping[tuple[str, str], Handler]:
-        """Return the provider's endpoints by method and path."""
+        """Return the provider's endpoints by method and path; `<name>` in a path is an argument."""
 
     def incoming(self, order: Mapping[str, Any]) -> Iterable[tuple[str, Letter]]:
         """Return the requests, with their ids, that bring a handset's text to the customer."""

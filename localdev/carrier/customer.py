@@ -19,6 +19,7 @@ class Received:
     content_type: str
     body: bytes
     params: dict[str, str]
+    headers: dict[str, str]
 
 
 class Customer:
@@ -57,7 +58,7 @@ class Customer:
         params = request.args.to_dict() | request.form.to_dict() | json
         query = request.query_string.decode()
         with self._changed:
-            self.received.append(Received(request.method, query, request.mimetype, body, params))
+            self.received.append(Received(request.method, query, request.mimetype, body, params, dict(request.headers)))
             code = self._codes.pop(0) if self._codes else 200
             self._changed.notify_all()
         if code == 0:

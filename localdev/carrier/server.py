@@ -5,17 +5,20 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map, Rule
 from werkzeug.serving import WSGIRequestHandler, make_server
-from werkzeug.wrappers import Request
+from werkzeug.wrappers import Request, Response
 
 from localdev.carrier.control import Control
-from localdev.carrier.core import Carrier, Dialect, Handler, as_json
+from localdev.carrier.core import Carrier, Dialect, as_json
 from localdev.carrier.settings import Settings
+from localdev.carrier.telnyx import Telnyx
+from localdev.carrier.twilio import Twilio
 from localdev.carrier.vonage import Vonage
 
 LOG = logging.getLogger(__name__)
-DIALECTS: tuple[type[Any], ...] = (Vonage,)
+DIALECTS: tuple[type[Any], ...] = (Vonage, Twilio, Telnyx)
 
 
 class Connection(WSGIRequestHandler):
@@ -47,10 +50,10 @@ class CarrierServer:
         dialects: dict[str, Dialect] = {
             kind.name: kind(self.carrier, accounts.get(kind.name) or kind.Settings()) for kind in DIALECTS
         }
-        self._routes: dict[tuple[str, str], Handler] = {}
-        self._routes.update(Control(self.carrier, dialects).routes())
-        for dialect in dialects.values():
-            self._routes.update(dialect.routes())
+        self._routes = Map(merge_slashes=False)
+        handlers = [Control(self.carrier, dialects).routes(), *(dialect.routes() for dialect in dialects.values())]
+        for (method, path), handler in (item for some in handlers for item in some.items()):
+            self._routes.add(Rule(path, methods=[method], endpoint=handler))
         self._server = make_server(host, port, self._application, threaded=True, request_handler=Connection)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True)
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self._server.port}"
@@ -79,13 +82,8 @@ class CarrierServer:
     def _application(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
         try:
-            response = self._handler(request)(request)
+            handler, arguments = self._routes.bind_to_environ(environ).match()
+            response: Response = handler(request, **arguments)
         except HTTPException as problem:
             response = as_json({"error": problem.description}, problem.code or 500)
         return response(environ, start_response)
-
-    def _handler(self, request: Request) -> Handler:
-        if (request.method, request.path) in self._routes:
-            return self._routes[request.method, request.path]
-        allowed = [method for method, path in self._routes if path == request.path]
-        raise MethodNotAllowed(allowed) if allowed else NotFound("no such endpoint")

@@ -2,13 +2,14 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 
 from localdev import carrier_process
-from localdev.carrier_process import Account
+from localdev.carrier_process import Accounts
 from localdev.waiting import wait_for
 
 PREFIX = "+4477009"  # the last four digits are the carrier's scenario
@@ -219,9 +220,10 @@ def test_the_carrier_gone_is_a_202_and_nothing_is_lost(api, stack, stack_directo
     """Last: it ends the carrier and starts another in its place."""
     kept = stack.cloud.client("ssm").get_parameter(Name="/smsignal/local/vonage", WithDecryption=True)
     settings = json.loads(kept["Parameter"]["Value"])
-    account = Account(**{name: settings[name] for name in Account.__dataclass_fields__})
+    names = ("api_key", "api_secret", "signature_secret", "signature_method")
+    accounts = replace(Accounts.random(), vonage={name: settings[name] for name in names})
     carrier_process.service(stack_directory).stop()
     answer = api.send(to="+447700900666")
     assert (answer.status_code, answer.json()["error"]["class"]) == (202, "provider")
-    carrier_process.start(stack_directory, account, leashed=True, port=urlsplit(stack.carrier_url).port)
+    carrier_process.start(stack_directory, accounts, leashed=True, port=urlsplit(stack.carrier_url).port)
     assert api.ended(answer.json()["id"], timeout=90)["status"] == "delivered"
