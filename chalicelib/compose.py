@@ -54,7 +54,7 @@ def compose(body: Mapping[str, Any], *, now: datetime, default_sender: str | Non
         status=Status.CREATED,
         created_on=now,
         updated_on=now,
-        history=(HistoryEntry(now, Status.CREATED, "client", "applied"),),
+        history=(HistoryEntry(now, Status.CREATED, "client", "applied", became=Status.CREATED),),
         fingerprint=fingerprint(body),
         **values,
     )

@@ -47,7 +47,10 @@ def joined(message: TextMessage, now: datetime) -> TextMessage:
         text=text,
         encoding=encoding_of(text),
         status=Status.RECEIVED,
-        history=(*message.history, HistoryEntry(now, Status.RECEIVED, "provider", "applied", None, detail)),
+        history=(
+            *message.history,
+            HistoryEntry(now, Status.RECEIVED, "provider", "applied", None, detail, Status.RECEIVED),
+        ),
         sequence=1,
         updated_on=now,
         due_at=None,
@@ -133,7 +136,7 @@ def _message(message_id: str, provider: str, text: IncomingText, now: datetime) 
         metadata={"opt_out": text.opt_out} if text.opt_out else {},
         provider=provider,
         provider_message_ids=(text.provider_message_id,),
-        history=(HistoryEntry(now, Status.RECEIVED, "provider", "applied"),),
+        history=(HistoryEntry(now, Status.RECEIVED, "provider", "applied", became=Status.RECEIVED),),
     )
 
 

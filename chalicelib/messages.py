@@ -68,6 +68,9 @@ class HistoryEntry:
     outcome: str  #: `applied`, `duplicate`, `stale`, ...: docs/statuses.md
     provider_status: str | None = None  #: the provider's own word
     detail: str | None = None
+    #: Set when subscribers were told: what the text then was, and its price if that was news. So the changes can be told again.
+    became: Status | None = None
+    price: Decimal | None = None
 
     def as_json(self) -> dict[str, Any]:
         """One element of `history` in contract.md."""

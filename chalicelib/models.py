@@ -118,16 +118,27 @@ class HistoryAttribute(Attribute[tuple[HistoryEntry, ...]]):
     attr_type = LIST
 
     def serialize(self, value: tuple[HistoryEntry, ...]) -> list[Item]:
-        return [
-            {"M": _to_map({**vars(entry), "at": rfc3339(entry.at), "status": entry.status.value})} for entry in value
-        ]
+        return [{"M": _to_map(self._fields(entry))} for entry in value]
 
     def deserialize(self, value: list[Item]) -> tuple[HistoryEntry, ...]:
         return tuple(self._entry(_from_map(item["M"])) for item in value)
 
     @staticmethod
+    def _fields(entry: HistoryEntry) -> dict[str, str | None]:
+        became, price = entry.became and entry.became.value, None if entry.price is None else str(entry.price)
+        known = {"at": rfc3339(entry.at), "status": entry.status.value, "became": became, "price": price}
+        return {**vars(entry), **known}
+
+    @staticmethod
     def _entry(fields: dict[str, str]) -> HistoryEntry:
-        return HistoryEntry(parse_rfc3339(fields.pop("at")), Status(fields.pop("status")), **fields)
+        became, price = fields.pop("became", None), fields.pop("price", None)
+        return HistoryEntry(
+            parse_rfc3339(fields.pop("at")),
+            Status(fields.pop("status")),
+            became=Status(became) if became else None,
+            price=None if price is None else Decimal(price),
+            **fields,
+        )
 
 
 class SegmentsAttribute(Attribute[Mapping[str, Segment]]):

@@ -37,7 +37,7 @@ def status_change(before: TextMessage | None, after: TextMessage) -> StatusChang
         message_id=after.id,
         direction=after.direction,
         status=after.status,
-        previous_status=before.status if before else None,
+        previous_status=before.status if before and before.sequence else None,
         occurred_at=after.updated_on,
         frm=after.frm,
         to=after.to,

@@ -21,7 +21,15 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.update import Action
 
 from chalicelib.errors import MessageNotFound, TextMessageError
-from chalicelib.messages import DeliveryReceipt, Direction, MessageError, TextMessage, parse_rfc3339, rfc3339
+from chalicelib.messages import (
+    DeliveryReceipt,
+    Direction,
+    HistoryEntry,
+    MessageError,
+    TextMessage,
+    parse_rfc3339,
+    rfc3339,
+)
 from chalicelib.models import Due, MessageRecord
 from chalicelib.status import FINAL, RANK, Status
 from chalicelib.store_table import Refused, put, put_all, translated, update
@@ -147,7 +155,7 @@ def _advance_unread(
         record.status.set(new),
         record.rank.set(RANK[new]),
         record.updated_on.set(now),
-        record.history.set(record.history.append([receipt_entry(receipt, "applied", now)])),
+        record.history.set(record.history.append([_signalled(receipt_entry(receipt, "applied", now), receipt)])),
         record.sequence.set(record.sequence + 1),
         record.revision.set(record.revision + 1),
         _assign("error", receipt.error),
@@ -164,6 +172,11 @@ def _advance_unread(
         actions += [record.due_at.remove(), record.due_shard.remove()]
     with _conflicting():
         update(MessageRecord(message_id), actions, condition)
+
+
+def _signalled(entry: HistoryEntry, receipt: DeliveryReceipt) -> HistoryEntry:
+    """As `transitions._changed` writes it down. Whether the price was known before cannot be told here: the first one counts."""
+    return replace(entry, became=receipt.status, price=receipt.price)
 
 
 def due(until: datetime) -> Iterator[tuple[str, datetime]]:

@@ -282,8 +282,11 @@ def _changed(
 ) -> TextMessage:
     """`known`, with the status, the reason, the history and the counters that follow."""
     moved = status is not before.status
-    signalled = moved or known.price != before.price
-    over = entry.outcome in ("duplicate", "stale") and len(before.history) >= HISTORY_LIMIT
+    priced = known.price != before.price
+    signalled = moved or priced
+    if signalled:
+        entry = replace(entry, became=status, price=known.price if priced else None)
+    over = entry.outcome in ("duplicate", "stale") and len(before.history) >= HISTORY_LIMIT and not signalled
     return replace(
         known,
         status=status,

@@ -57,5 +57,5 @@ def _refuse_leftovers(session: Any, stage: Stage) -> None:
 
 def _names(stage: Stage) -> Iterator[str]:
     for resource in yaml.safe_load(TEMPLATE.read_text())["Resources"].values():
-        name = resource["Properties"].get("TableName") or resource["Properties"].get("QueueName")
-        yield name["Fn::Sub"].replace("${Stage}", stage.name)
+        if name := resource["Properties"].get("TableName") or resource["Properties"].get("QueueName"):
+            yield name["Fn::Sub"].replace("${Stage}", stage.name)
