@@ -42,7 +42,7 @@ class Callback:
     @property
     def full_url(self) -> str:
         """The URL with its query, escaped anew: the very one that was called only if its query was written so too."""
-        return f"{self.url}?{urlencode(list(self.query))}" if self.query else self.url
+        return f"{self.url}?{urlencode(list(self.query), errors='surrogatepass')}" if self.query else self.url
 
     def params(self) -> dict[str, str]:
         """The query, the form or the flat JSON object, whichever this request carries. Raises CallbackUnreadable."""
@@ -201,7 +201,8 @@ class Provider:
     def quoted(self, text: object) -> str:
         """The provider's own sentence, fit to be stored and logged: no credentials, numbers masked, and an end."""
         sentence = str(text)
-        for value in sorted(self.settings.values(), key=len, reverse=True):
+        known = {part for value in self.settings.values() for part in (value, *value.split())}
+        for value in sorted(known, key=len, reverse=True):
             sentence = sentence.replace(value, "***") if len(value) >= 6 else sentence
         return re.sub(r"\+?\d{7,15}", lambda number: mask(number.group()), sentence)[:200]
 
