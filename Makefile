@@ -1,6 +1,6 @@
 # smsignal. `make` alone lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down test check chaos package deploy remove key revoke route docs requirements clean
+.PHONY: help setup run up down test check chaos package deploy remove key revoke webhook attach detach subscribers replay dlq redrive route docs requirements clean
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
@@ -8,7 +8,7 @@ PY := .venv/bin/python
 help: ## list the targets
 	@echo "usage: make <target> [VARIABLE=value]"
 	@echo
-	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-12s  %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-13s %s\n", $$1, $$2 }'
 
 setup: .venv/.ready ## make .venv with everything that development needs (the others do it by themselves)
 
@@ -47,6 +47,27 @@ remove: .venv/.ready ## remove a deployed stage; what it stored stays: STAGE=dev
 
 key: .venv/.ready ## make an API key [SCOPES=send,read] [STAGE=local] [LABEL=what it is for]
 	@$(PY) -m localdev key --stage $(or $(STAGE),local) $(if $(SCOPES),--scopes "$$SCOPES") $(if $(LABEL),--label "$$LABEL")
+
+webhook: .venv/.ready ## where an API key's changes go: KEY=<id> [URL=https://…] [TYPES=] [STATUS=] [ROTATE=1] [ENABLE=1] [REMOVE=1] [SHOW=1] [STAGE=local]
+	@$(if $(KEY),,$(error say whose: make webhook KEY=<an API key's id>))$(PY) -m localdev webhook --stage $(or $(STAGE),local) "$$KEY" $(if $(URL),--url "$$URL") $(if $(TYPES),--types "$$TYPES") $(if $(STATUS),--status "$$STATUS") $(if $(ROTATE),--rotate) $(if $(ENABLE),--enable) $(if $(REMOVE),--remove) $(if $(SHOW),--show)
+
+attach: .venv/.ready ## have a function, queue, topic or state machine told: FUNCTION=<arn> [STATUS=delivered,…] [VIA=stream] [STAGE=local]
+	@$(if $(FUNCTION),,$(error say what: make attach FUNCTION=<arn>))$(PY) -m localdev attach --stage $(or $(STAGE),local) "$$FUNCTION" $(if $(STATUS),--status "$$STATUS") $(if $(VIA),--via "$$VIA") $(if $(ROLE),--role "$$ROLE")
+
+detach: .venv/.ready ## tell it no more: FUNCTION=<arn> [STAGE=local]
+	@$(if $(FUNCTION),,$(error say what: make detach FUNCTION=<arn>))$(PY) -m localdev detach --stage $(or $(STAGE),local) "$$FUNCTION"
+
+subscribers: .venv/.ready ## list who is told of changes [STAGE=local]
+	@$(PY) -m localdev subscribers --stage $(or $(STAGE),local)
+
+replay: .venv/.ready ## tell changes again: MESSAGE=<id>, or SINCE=<time> [UNTIL=<time>] [SUBSCRIBER=<name>] [STAGE=local]
+	@$(PY) -m localdev replay --stage $(or $(STAGE),local) $(if $(MESSAGE),--message "$$MESSAGE") $(if $(SINCE),--since "$$SINCE") $(if $(UNTIL),--until "$$UNTIL") $(if $(SUBSCRIBER),--subscriber "$$SUBSCRIBER")
+
+dlq: .venv/.ready ## list what was given up, with the reasons [STAGE=local]
+	@$(PY) -m localdev dlq --stage $(or $(STAGE),local)
+
+redrive: .venv/.ready ## put back what was given up: QUEUE=<name> as make dlq lists it [STAGE=local]
+	@$(if $(QUEUE),,$(error say which: make redrive QUEUE=<a name from make dlq>))$(PY) -m localdev redrive --stage $(or $(STAGE),local) "$$QUEUE"
 
 route: .venv/.ready ## which provider a text would get, and why, without sending it: TO=+33… [FROM=] [PRIORITY=] [STAGE=dev] [LIVE=1]
 	@$(if $(TO),,$(error say to whom: make route TO=+33612345678))$(PY) -m infra.route --stage $(or $(STAGE),dev) --to "$$TO" $(if $(FROM),--from "$$FROM") $(if $(PRIORITY),--priority "$$PRIORITY") $(if $(LIVE),--live)

@@ -2,6 +2,7 @@
 
 from chalice.app import Chalice
 
+from chalicelib.blueprints.aws_eum import aws_eum
 from chalicelib.blueprints.callbacks import callbacks
 from chalicelib.blueprints.health import health
 from chalicelib.blueprints.messages import messages
@@ -12,11 +13,12 @@ from chalicelib.blueprints.sandbox import sandbox
 from chalicelib.blueprints.send import send
 from chalicelib.blueprints.streams import streams
 from chalicelib.blueprints.subscribers import subscribers
+from chalicelib.blueprints.webhooks import webhooks
 
 app = Chalice(app_name="smsignal")
 app.register_middleware(as_problems, "http")
 
-for blueprint in (send, messages, callbacks, health, providers, outbox, sandbox, streams, subscribers):
+for blueprint in (send, messages, callbacks, health, providers, outbox, aws_eum, sandbox, streams, subscribers, webhooks):
     app.register_blueprint(blueprint)
 
 refuse_other_methods(app)

@@ -14,13 +14,16 @@ from chalicelib.encoding import count_segments, encoding_of
 from chalicelib.errors import InvalidMessage
 from chalicelib.messages import Direction, HistoryEntry, Priority, TextMessage, parse_rfc3339
 from chalicelib.status import Status
+from chalicelib.webhooks import check_url
 
 MAX_SEGMENTS = 10
 MAX_SCHEDULE = timedelta(days=365)
 METADATA_BYTES = 2048
 
 
-def compose(body: Mapping[str, Any], *, now: datetime, default_sender: str | None = None) -> TextMessage:
+def compose(
+    body: Mapping[str, Any], *, now: datetime, default_sender: str | None = None, webhooks_to_loopback: bool = False
+) -> TextMessage:
     """The text that a client's JSON object asks for, with a random id. Raises InvalidMessage naming every bad field.
 
     Its provider is the one that the client names, or none yet (choosing.py).
@@ -38,6 +41,7 @@ def compose(body: Mapping[str, Any], *, now: datetime, default_sender: str | Non
         "validity_seconds": checked.field("validity_seconds", _validity),
         "send_at": checked.field("send_at", lambda value: _send_at(value, now)),
         "priority": checked.field("priority", _priority, default=Priority.NORMAL),
+        "webhook_url": checked.field("webhook_url", lambda value: _webhook_url(value, webhooks_to_loopback)),
         "resend_on_unknown": checked.field("on_unknown", _on_unknown, default=False),
     }
     if frm is None and "from" not in checked.errors:
@@ -163,6 +167,10 @@ def _priority(value: Any) -> Priority:
         return Priority(value)
     except ValueError:
         raise ValueError("must be high, normal or bulk") from None
+
+
+def _webhook_url(value: Any, loopback: bool) -> str:
+    return check_url(_string(2048)(value), loopback=loopback)
 
 
 def _on_unknown(value: Any) -> bool:

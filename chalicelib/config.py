@@ -34,6 +34,7 @@ class Settings:
     default_sender: str | None
     public_url: str | None
     secrets: str
+    webhooks_to_loopback: bool = False  #: for a local stack only: else nothing but public addresses is posted to
 
     def resource(self, name: str) -> str:
         """The name of one of the stage's tables or queues: `smsignal-<stage>-<name>` (infra/resources.yaml)."""
@@ -55,6 +56,7 @@ def settings() -> Settings:
         default_sender=env.get("SMSIGNAL_DEFAULT_SENDER") or None,
         public_url=(env.get("SMSIGNAL_PUBLIC_URL") or "").rstrip("/") or None,
         secrets=env.get("SMSIGNAL_SECRETS", "ssm"),
+        webhooks_to_loopback=env.get("SMSIGNAL_WEBHOOKS_TO") == "loopback",
     )
 
 

@@ -123,6 +123,8 @@ class TextMessage:
     resend_on_unknown: bool = False  #: what to do when nobody knows whether the provider took it
     priority: Priority = Priority.NORMAL
     public_url: str | None = None  #: of the stage: its providers are told to send receipts below it
+    key_id: str | None = None  #: the API key that sent it
+    webhook_url: str | None = None  #: where its changes are told, instead of that key's own
     routed: bool = False  #: the stage's route chose the provider, and may choose another
     passed: tuple[str, ...] = ()  #: the providers that were given it before this one
     fingerprint: str | None = None  #: of the request, to tell a repeated Idempotency-Key from a reused one

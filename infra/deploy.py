@@ -109,6 +109,17 @@ def _run_chalice(project: Path, stage: Stage, place: Place, stream_arn: str, sho
     chalice(project, "deploy", "--stage", stage.name, environment=chalice_environment(place, stream_arn), show=show)
 
 
+def _topic(stage_name: str, region: str | None) -> str | None:
+    """The topic that AWS End User Messaging is to report to, where the stage sends by it."""
+    stage = read_stage(stage_name)
+    route = stage.checked_route()
+    used = route.providers if route else [stage.environment.get("SMSIGNAL_PROVIDER", "sandbox")]
+    if "aws_eum" not in used:
+        return None
+    _, place = open_session(region)
+    return f"arn:{place.partition}:sns:{place.region}:{place.account}:{stage.resource('aws-eum')}"
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m infra.deploy", description="Deploy a stage; safe to repeat.")
@@ -119,6 +130,8 @@ def main() -> int:
     def command(show: Show) -> None:
         url = deploy(arguments.stage, arguments.region or None, show)
         say(f"\nStage {arguments.stage} is at {url}", "bold")
+        if topic := _topic(arguments.stage, arguments.region or None):
+            say(f"AWS End User Messaging reports to {topic} (docs/providers/aws_eum.md)")
         say(f"Make an API key:  make key STAGE={arguments.stage} SCOPES=send,read")
 
     return run(command)

@@ -16,9 +16,15 @@ STREAM: dict[str, Any] = {
 }
 #: The function says which texts go back to the queue; without this all ten would, or none.
 QUEUE: dict[str, Any] = {"FunctionResponseTypes": ["ReportBatchItemFailures"]}
-#: A subscriber that fails is called twice more, for up to six hours; then the event goes to the subscribers-dead queue.
+#: A subscriber that fails is called twice more, for up to six hours; then the event goes to its queue `dead-<function>`.
 SUBSCRIBER: dict[str, Any] = {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 21_600}
+DEAD_QUEUE: dict[str, Any] = {"MessageRetentionPeriod": 1_209_600, "SqsManagedSseEnabled": True}  # 14 days
 #: The next minute makes good what this one missed.
 CLOCK: dict[str, Any] = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
-#: Where the events of each kind go when they are given up: the stage's queues.
-GIVEN_UP_CHANGES, GIVEN_UP_EVENTS = "unsignalled", "subscribers-dead"
+#: Where the changes go that the stream gives up: one of the stage's queues.
+GIVEN_UP_CHANGES = "unsignalled"
+
+
+def dead_queue(function: str) -> str:
+    """The queue of the events that a function failed at: each has its own, so that they can be put back to it."""
+    return f"dead-{function}"

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from chalice.utils import to_cfn_resource_name
 
 from chalicelib.config import NO_STREAM
 from infra import events, gateway
@@ -102,7 +103,7 @@ def complete(template: dict[str, Any], stage: Stage) -> dict[str, Any]:
     _complete_api(template["Resources"]["RestAPI"]["Properties"], stage)
     for resource in [*template["Resources"].values()]:
         if resource["Type"] == "AWS::Serverless::Function":
-            _complete_function(resource["Properties"], stage)
+            template["Resources"] |= _complete_function(resource["Properties"], stage)
     template["Resources"]["APIHandlerLogGroup"] = _log_group(stage)
     return template
 
@@ -113,14 +114,27 @@ def _complete_api(api: dict[str, Any], stage: Stage) -> None:
     api["DefinitionBody"]["x-amazon-apigateway-gateway-responses"] = gateway.responses()
 
 
-def _complete_function(function: dict[str, Any], stage: Stage) -> None:
+def _complete_function(function: dict[str, Any], stage: Stage) -> dict[str, Any]:
+    """Complete a function; returns what it needs beside it."""
     name = "api_handler" if function["Handler"] == "app.app" else function["Handler"].rpartition(".")[2]
     function["FunctionName"] = stage.function(name)
     for event in function.get("Events", {}).values():
-        _complete_event(event["Type"], event["Properties"], function)
+        _complete_event(event["Type"], event["Properties"], function, name)
+    called = any(event["Type"] in ("CloudWatchEvent", "SNS") for event in function.get("Events", {}).values())
+    return {_dead_queue_of(name): _dead_queue(name, stage)} if called else {}
 
 
-def _complete_event(kind: str, event: dict[str, Any], function: dict[str, Any]) -> None:
+def _dead_queue_of(name: str) -> str:
+    return f"{to_cfn_resource_name(name)}DeadQueue"
+
+
+def _dead_queue(name: str, stage: Stage) -> dict[str, Any]:
+    kept = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
+    properties = {"QueueName": stage.resource(events.dead_queue(name)), **events.DEAD_QUEUE}
+    return {"Type": "AWS::SQS::Queue", **kept, "Properties": properties}
+
+
+def _complete_event(kind: str, event: dict[str, Any], function: dict[str, Any], name: str) -> None:
     if kind == "DynamoDB":
         event["Stream"] = {"Fn::GetAtt": ["MessagesTable", "StreamArn"]}
         destination = {"Type": "SQS", "Destination": {"Fn::GetAtt": ["UnsignalledQueue", "Arn"]}}
@@ -128,7 +142,7 @@ def _complete_event(kind: str, event: dict[str, Any], function: dict[str, Any]) 
     elif kind == "SQS" and event["BatchSize"] > 1:
         event |= events.QUEUE
     elif kind in ("CloudWatchEvent", "SNS"):
-        destination = {"Type": "SQS", "Destination": {"Fn::GetAtt": ["SubscribersDeadQueue", "Arn"]}}
+        destination = {"Type": "SQS", "Destination": {"Fn::GetAtt": [_dead_queue_of(name), "Arn"]}}
         function["EventInvokeConfig"] = events.SUBSCRIBER | {"DestinationConfig": {"OnFailure": destination}}
     elif kind == "Schedule":
         function["EventInvokeConfig"] = dict(events.CLOCK)

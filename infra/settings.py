@@ -51,13 +51,21 @@ def apply_settings(session: Any, stage: Stage, place: Place, record: Record, sho
     for mapping in [*record.kind("dynamodb_event"), *record.kind("sqs_event")]:
         if _set_mapping(aws_lambda, mapping["event_uuid"], queue + events.GIVEN_UP_CHANGES):
             show(f"Setting up {mapping['name']}")
-    for function_arn, wanted in _rules(session.client("events"), record, queue + events.GIVEN_UP_EVENTS):
-        if _set_retries(aws_lambda, function_arn, wanted):
-            show(f"Setting the retries of {function_arn.rpartition(':')[2]}")
+    _set_up_called(session, stage, record, queue, show)
     api_id, apigateway = record.get("rest_api")["rest_api_id"], session.client("apigateway")
     if gateway.apply(apigateway, api_id):
         show("Setting the API's own answers")
         _settled(apigateway.create_deployment, restApiId=api_id, stageName=stage.api_stage)
+
+
+def _set_up_called(session: Any, stage: Stage, record: Record, queue: str, show: Show) -> None:
+    """The retries and the dead-letter queue of each function that is called by an event."""
+    aws_lambda, sqs = session.client("lambda"), session.client("sqs")
+    for name, function_arn, wanted in _called(session.client("events"), record, queue):
+        if "DestinationConfig" in wanted and _make_dead_queue(sqs, stage.resource(events.dead_queue(name))):
+            show(f"Creating the queue {stage.resource(events.dead_queue(name))}")
+        if _set_retries(aws_lambda, function_arn, wanted):
+            show(f"Setting the retries of {function_arn.rpartition(':')[2]}")
 
 
 def _set_url(aws_lambda: Any, function: str, url: str | None) -> bool:
@@ -84,16 +92,27 @@ def _set_mapping(aws_lambda: Any, uuid: str, given_up: str) -> bool:
     return True
 
 
-def _rules(bus: Any, record: Record, given_up: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each function that the bus, a topic or the clock calls, and how its failures are to be handled."""
+def _called(bus: Any, record: Record, queue: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Each function that the bus, a topic or the clock calls: its name, its ARN, and how its failures are to be handled."""
     functions = {function["name"]: function["lambda_arn"] for function in record.kind("lambda_function")}
-    destination = {"DestinationConfig": {"OnFailure": {"Destination": given_up}}}
-    for subscription in record.kind("sns_event"):
-        yield functions[subscription["name"].removesuffix("-sns-subscription")], {**events.SUBSCRIBER, **destination}
-    for rule in record.kind("cloudwatch_event"):
-        subscribes = "EventPattern" in bus.describe_rule(Name=rule["rule_name"])
-        wanted = {**events.SUBSCRIBER, **destination} if subscribes else events.CLOCK
-        yield functions[rule["name"].removesuffix("-event")], wanted
+    rules = {rule["name"].removesuffix("-event"): rule for rule in record.kind("cloudwatch_event")}
+    topics = {topic["name"].removesuffix("-sns-subscription") for topic in record.kind("sns_event")}
+    for name in [*rules, *topics]:
+        subscribes = name in topics or "EventPattern" in bus.describe_rule(Name=rules[name]["rule_name"])
+        destination = {"DestinationConfig": {"OnFailure": {"Destination": queue + events.dead_queue(name)}}}
+        yield name, functions[name], {**events.SUBSCRIBER, **destination} if subscribes else events.CLOCK
+
+
+def _make_dead_queue(sqs: Any, name: str) -> bool:
+    """Make a function's queue unless it is there."""
+    try:
+        sqs.get_queue_url(QueueName=name)
+    except sqs.exceptions.QueueDoesNotExist:
+        sqs.create_queue(
+            QueueName=name, Attributes={key: str(value).lower() for key, value in events.DEAD_QUEUE.items()}
+        )
+        return True
+    return False
 
 
 def _set_retries(aws_lambda: Any, function: str, wanted: Mapping[str, Any]) -> bool:

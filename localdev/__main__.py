@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from localdev import environment, signals
+from localdev import environment, operations, signals
 
 
 def main() -> int:
@@ -16,6 +16,8 @@ def main() -> int:
     try:
         from localdev import commands  # only now: what it imports takes a moment, and may read the environment
 
+        if options.command in operations.COMMANDS:
+            return operations.do(options)
         return int(getattr(commands, options.command)(options))
     except KeyboardInterrupt:
         return 130
@@ -40,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--label", default=None, help="what it is for")
         else:
             command.add_argument("key", help="the key, or the id in the middle of it")
+    operations.add_to(commands)
     return parser
 
 

@@ -23,7 +23,7 @@ def up(options: Namespace) -> int:
     try:
         running, started = stack.up(stack.default_directory(), Steps(out), port=options.port)
     except NO_STACK as error:
-        return _failed(str(error))
+        return failed(str(error))
     out.print("The stack is up:" if started else "The stack is up already:", running.url)
     out.print(f"Its API key is in {stack.default_directory() / 'stack.json'}. To end it: make down")
     return 0
@@ -41,7 +41,7 @@ def run(options: Namespace) -> int:
     try:
         run_until_stopped(stack.default_directory(), options.provider, options.port, console())
     except (Ended, *NO_STACK) as error:
-        return _failed(str(error))
+        return failed(str(error))
     except KeyboardInterrupt:
         return 0
     return 0
@@ -50,14 +50,14 @@ def run(options: Namespace) -> int:
 def key(options: Namespace) -> int:
     """Make a key and show it, this once."""
     scopes = [scope.strip() for scope in options.scopes.split(",") if scope.strip()]
-    if not _enter(options.stage):
-        return _failed("The stack is down. Start it first: make up")
+    if not enter(options.stage):
+        return failed("The stack is down. Start it first: make up")
     try:
         token, key_id = apikeys.create(scopes, options.label)
     except ValueError as error:
-        return _failed(f"No key was made: {error}.")
+        return failed(f"No key was made: {error}.")
     except StoreUnavailable as error:
-        return _failed(_unreachable(options.stage, error))
+        return failed(unreachable(options.stage, error))
     stage = "" if options.stage == "local" else f" STAGE={options.stage}"
     console().print(
         f"{token}\n\nIt may {', '.join(scopes)}. It is shown this once.\nTo revoke it: make revoke KEY={key_id}{stage}"
@@ -67,21 +67,21 @@ def key(options: Namespace) -> int:
 
 def revoke(options: Namespace) -> int:
     """Revoke a key."""
-    if not _enter(options.stage):
-        return _failed("The stack is down, and its keys with it.")
+    if not enter(options.stage):
+        return failed("The stack is down, and its keys with it.")
     parts = options.key.split("_")
     key_id = parts[1] if options.key.startswith("sms_") else options.key
     try:
         known = apikeys.revoke(key_id)
     except StoreUnavailable as error:
-        return _failed(_unreachable(options.stage, error))
+        return failed(unreachable(options.stage, error))
     if not known:
-        return _failed(f"Stage '{options.stage}' has no key {key_id}.")
+        return failed(f"Stage '{options.stage}' has no key {key_id}.")
     console().print(f"Key {key_id} is revoked. A Lambda that has just used it lets it in for a minute more.")
     return 0
 
 
-def _enter(stage: str) -> bool:
+def enter(stage: str) -> bool:
     """Make this process one of the stage's; False when it is a local one that is down."""
     os.environ["SMSIGNAL_STAGE"] = stage
     if stage != "local":
@@ -92,13 +92,13 @@ def _enter(stage: str) -> bool:
     return running is not None
 
 
-def _unreachable(stage: str, error: BaseException) -> str:
+def unreachable(stage: str, error: BaseException) -> str:
     while error.__cause__:  # the first of them says what AWS, or botocore, said
         error = error.__cause__
     reason = str(error).rstrip(".")
     return f"Stage '{stage}' cannot be reached: {reason}. Is it deployed, and are AWS credentials and a region set?"
 
 
-def _failed(why: str) -> int:
+def failed(why: str) -> int:
     print(why, file=sys.stderr)
     return 1

@@ -27,7 +27,7 @@ from moto import mock_aws
 from moto.moto_api._internal import moto_api_backend
 
 from chalicelib import aws as aws_clients
-from chalicelib import circuits, config, keys, sending, store_rates
+from chalicelib import circuits, config, keys, sending, store_rates, store_webhooks
 from chalicelib.providers import sandbox
 
 ROOT = Path(__file__).parent.parent
@@ -71,6 +71,7 @@ def forget():
     keys._cache.clear()
     store_rates._free_at.clear()
     circuits.forget()
+    store_webhooks._cache.clear()
 
 
 @pytest.fixture(scope="session")

@@ -96,7 +96,12 @@ def _composed(body: dict[str, Any], request: Request, key: ApiKey, idempotency_k
     from chalicelib.compose import compose, id_of_key
 
     config = settings()
-    message = compose(body, now=now(), default_sender=config.default_sender)
+    message = compose(
+        body, now=now(), default_sender=config.default_sender, webhooks_to_loopback=config.webhooks_to_loopback
+    )
+    message = replace(message, key_id=key.key_id)
+    if message.webhook_url:
+        _check_signing(key)
     if base := public_url(request):
         message = replace(message, public_url=base)
     if idempotency_key is None:
@@ -104,6 +109,16 @@ def _composed(body: dict[str, Any], request: Request, key: ApiKey, idempotency_k
     if not 1 <= len(idempotency_key) <= 255:
         raise InvalidMessage({"Idempotency-Key": "must have 1 to 255 characters"})
     return replace(message, id=id_of_key(key.key_id, idempotency_key))
+
+
+def _check_signing(key: ApiKey) -> None:
+    """A webhook without a signature is worth nothing to its receiver."""
+    from chalicelib.store_webhooks import endpoints
+
+    if key.key_id not in endpoints():
+        raise InvalidMessage(
+            {"webhook_url": "this API key has no secret to sign webhooks with: make webhook KEY=<its id>"}
+        )
 
 
 def _answer(message: TextMessage, replayed: bool) -> Response:

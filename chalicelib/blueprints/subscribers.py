@@ -1,17 +1,20 @@
 """Reactions to status changes: the place for your own. Each is a Lambda of its own, so none delays another.
 
-Copy `log_outcome`: a function, and the pattern of the events that it wants
-(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html). It may be called twice for one change
-(`StatusChange.id` tells) and out of order (`StatusChange.sequence` tells).
+Copy one of these: a function, and the changes that it wants (subscription.py). docs/signals.md is the guide. The predecessor's
+example, a notification that follows its message's status, reads here:
+
+    @subscriber(subscribers, status=["delivered", "undelivered", "expired"], once=True)
+    def follow_message(change: StatusChange) -> None:
+        Notification.get(change.reference).update(status=change.status.value, price=change.price)
 """
 
 from __future__ import annotations
 
-from chalice.app import Blueprint, CloudWatchEvent
+from chalice.app import Blueprint
 
 from chalicelib import logs
+from chalicelib.blueprints.subscription import subscriber
 from chalicelib.changes import StatusChange
-from chalicelib.config import settings
 from chalicelib.phone import mask
 
 subscribers = Blueprint(__name__)
@@ -20,10 +23,9 @@ log = logs.logger(__name__)
 OUTCOMES = ["delivered", "undelivered", "rejected", "refused", "expired", "unknown"]
 
 
-@subscribers.on_cw_event({"source": [settings().event_source], "detail": {"status": OUTCOMES}})
-def log_outcome(event: CloudWatchEvent) -> None:
+@subscriber(subscribers, status=OUTCOMES)
+def log_outcome(change: StatusChange) -> None:
     """Write to the log how each text ended."""
-    change = StatusChange.from_event(event.detail_type, event.detail)
     log.info(
         "text ended",
         extra={

@@ -233,7 +233,8 @@ def price(value: object) -> Decimal | None:
         amount = Decimal(str(value).strip()) if value not in (None, "") else None
     except InvalidOperation:
         return None
-    return amount if amount is not None and amount.is_finite() else None
+    # No text costs so much; and sums of such numbers, or their text in the store, would burst.
+    return amount if amount is not None and amount.is_finite() and abs(amount.adjusted()) < 20 else None
 
 
 def utc(value: object) -> datetime | None:
@@ -255,6 +256,6 @@ def utc(value: object) -> datetime | None:
             moment, fraction, _, sign, hours, minutes = found.groups()
             offset = f"{'-' if sign == '-' else '+'}{hours or '00'}:{minutes or '00'}"
             at = datetime.fromisoformat(f"{moment}.{(fraction or '')[:6]:0<6}{offset}")
+        return (at if at.tzinfo else at.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
     except (ValueError, OverflowError):
         return None
-    return (at if at.tzinfo else at.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)

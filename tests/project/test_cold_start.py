@@ -15,6 +15,9 @@ EVENT_HANDLERS = [
     "chalicelib.blueprints.outbox.dispatch_due",
     "chalicelib.blueprints.sandbox.sandbox_report",
     "chalicelib.blueprints.subscribers.log_outcome",
+    "chalicelib.blueprints.aws_eum.aws_eum_message",
+    "chalicelib.blueprints.aws_eum.aws_eum_event",
+    "chalicelib.blueprints.webhooks.deliver_webhook",
 ]
 
 

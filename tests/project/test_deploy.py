@@ -167,7 +167,7 @@ def test_the_events_come_as_the_decorators_cannot_say(dev):
     assert stream["DestinationConfig"]["OnFailure"]["Destination"] == f"{queue}unsignalled"
     assert mappings["smsignal-dev-submit_message"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     config = dev.cloud.client("lambda").get_function_event_invoke_config(FunctionName="smsignal-dev-log_outcome")
-    assert config["DestinationConfig"]["OnFailure"]["Destination"] == f"{queue}subscribers-dead"
+    assert config["DestinationConfig"]["OnFailure"]["Destination"] == f"{queue}dead-log_outcome"
 
 
 def test_the_logs_of_each_function_end(dev):

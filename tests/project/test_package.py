@@ -107,7 +107,7 @@ def as_lambda_does(unpacked, code):
 
 
 def test_each_handler_can_be_imported(unpacked, functions):
-    assert len(functions) == 6
+    assert len(functions) == 9
     for function in functions.values():
         module, _, name = function["Handler"].rpartition(".")
         app = "import" if module == "app" else "assert 'app' not in sys.modules #"
@@ -131,7 +131,8 @@ def test_the_template_is_clean(made):
 
 
 def test_functions_are_named_as_chalice_deploy_names_them(functions):
-    events = ("dispatch_due", "log_outcome", "on_message_change", "sandbox_report", "submit_message")
+    called = ("aws_eum_event", "aws_eum_message", "deliver_webhook", "dispatch_due", "log_outcome")
+    events = (*called, "on_message_change", "sandbox_report", "submit_message")
     assert sorted(functions) == ["smsignal-dev", *(f"smsignal-dev-{name}" for name in events)]
 
 
@@ -148,14 +149,24 @@ def test_the_outbox_takes_back_only_what_failed(functions):
     assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_what_a_subscriber_cannot_handle_is_kept(functions):
-    config = functions["smsignal-dev-log_outcome"]["EventInvokeConfig"]
-    assert config["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["SubscribersDeadQueue", "Arn"]}
+def test_what_a_subscriber_cannot_handle_is_kept(made, functions):
+    for name, queue in {
+        "log_outcome": "LogOutcome",
+        "aws_eum_message": "AwsEumMessage",
+        "aws_eum_event": "AwsEumEvent",
+    }.items():
+        config = functions[f"smsignal-dev-{name}"]["EventInvokeConfig"]
+        destination = config["DestinationConfig"]["OnFailure"]["Destination"]
+        assert destination == {"Fn::GetAtt": [f"{queue}DeadQueue", "Arn"]}
+        kept = made.template["Resources"][f"{queue}DeadQueue"]
+        assert kept["Properties"]["QueueName"] == f"smsignal-dev-dead-{name}"
+        assert kept["DeletionPolicy"] == "RetainExceptOnCreate"
     assert functions["smsignal-dev-dispatch_due"]["EventInvokeConfig"]["MaximumRetryAttempts"] == 0
 
 
 def test_a_queue_hides_a_message_for_six_times_its_function(made, functions):
     pairs = {"OutboxQueue": "smsignal-dev-submit_message", "SandboxQueue": "smsignal-dev-sandbox_report"}
+    pairs["WebhooksQueue"] = "smsignal-dev-deliver_webhook"
     for queue, function in pairs.items():
         hidden = made.template["Resources"][queue]["Properties"]["VisibilityTimeout"]
         assert hidden >= 6 * functions[function]["Timeout"]
@@ -163,7 +174,7 @@ def test_a_queue_hides_a_message_for_six_times_its_function(made, functions):
 
 def test_each_function_has_a_log_group_that_ends(made):
     groups = [one for one in made.template["Resources"].values() if one["Type"] == "AWS::Logs::LogGroup"]
-    assert [group["Properties"]["RetentionInDays"] for group in groups] == [30] * 6
+    assert [group["Properties"]["RetentionInDays"] for group in groups] == [30] * 9
 
 
 def test_what_holds_messages_outlives_the_stack(made):
