@@ -170,7 +170,8 @@ class Provider:
     def ticket_of(self, callback: Callback) -> str | None:
         """Our id in the callback's URL, or None. Whether it can be believed is for `verify_callback` to say."""
         message_id = callback.ticket.partition("-")[0]
-        return message_id if MESSAGE_ID.fullmatch(message_id) else None
+        token = matches(callback.ticket, self.secrets("incoming_token"))  # which may look like an id, and is a secret
+        return message_id if MESSAGE_ID.fullmatch(message_id) and not token else None
 
     def verify_ticket(self, callback: Callback) -> None:
         """For a provider that signs nothing: only who got the URL from us can know it. Raises CallbackNotAuthentic.

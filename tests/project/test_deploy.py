@@ -219,7 +219,7 @@ def test_what_is_not_chalice_only_reads_when_there_is_nothing_to_do(dev):
 
 def test_two_stages_live_side_by_side(prod):
     assert prod.record("prod")["rest_api"]["rest_api_id"] != API
-    assert len(prod.functions("prod")) == len(prod.functions("dev")) == 6
+    assert len(prod.functions("prod")) == len(prod.functions("dev")) == 9
     assert requests.get(f"{prod.url}/health", timeout=LONG).json()["stage"] == "dev"
 
 
@@ -249,7 +249,7 @@ def test_the_end_of_a_stage_leaves_its_messages(prod):
     assert done.returncode == 0, done.output
     assert (prod.functions("prod"), prod.mappings("prod")) == ({}, {})
     assert "smsignal-prod-messages" in prod.cloud.client("dynamodb").list_tables()["TableNames"]
-    assert len(prod.functions("dev")) == 6
+    assert len(prod.functions("dev")) == 9
     again = prod.run("-m", "infra.deploy", "--stage", "prod")
     assert again.returncode == 1
     assert re.match("Stopped: smsignal-prod-messages, .* exist, but not the stack", again.output)
