@@ -1,6 +1,6 @@
 # smsignal. `make` alone lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down test check chaos package deploy remove key revoke webhook attach detach subscribers replay dlq redrive route docs requirements clean
+.PHONY: help setup run up down test check bench chaos package deploy remove key revoke webhook attach detach subscribers replay dlq redrive route docs requirements clean
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
@@ -32,6 +32,9 @@ check: .venv/.ready ## lint, types, tests: what CI runs
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy
 	@$(PY) -m pytest
+
+bench: .venv/.ready ## measure the budgets, the peers and the cost, and write docs/performance.md [QUICK=1]
+	@$(PY) -m bench $(if $(QUICK),--quick)
 
 chaos: .venv/.ready ## 1,000 texts through a storm of faults, and a ledger of what came of them [TEXTS=1000] [SEED=1]
 	@$(PY) -m localdev.chaos --texts $(or $(TEXTS),1000) --seed $(or $(SEED),1) --minutes $(or $(MINUTES),8)

@@ -9,6 +9,7 @@ TextMessageError
 ├── UnknownProvider           no adapter of that name
 ├── CallbackError             a provider's request that we do not act on
 │   ├── CallbackNotAuthentic      its signature is missing, wrong or too old
+│   │   └── CallbackUnsigned          it has none, by a fault of its provider's: it is to come again
 │   └── CallbackUnreadable        it cannot be parsed
 └── SubmissionError           the provider did not take the text; `error_class` says why
 ├── RecipientRefused      recipient   final
@@ -80,6 +81,10 @@ class CallbackError(TextMessageError):
 
 class CallbackNotAuthentic(CallbackError):
     """The signature is missing, wrong, or older than the provider's window."""
+
+
+class CallbackUnsigned(CallbackNotAuthentic):
+    """It has no signature at all, where its provider always signs but for a fault of its own: it is to send it again."""
 
 
 class CallbackUnreadable(CallbackError):

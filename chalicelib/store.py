@@ -148,7 +148,8 @@ def _advance_unread(
     record = MessageRecord
     condition = (record.provider == provider) & (record.rank < RANK[new])
     if receipt.per_segment:
-        condition = condition & (record.segments == 1) & (record.is_counted == True)  # noqa: E712
+        alone = 1 if receipt.segments in (None, 1) else 0  # of several segments none speaks for all
+        condition = condition & (record.segments == alone) & (record.is_counted == True)  # noqa: E712
     if new is Status.CANCELED:
         condition = condition & (record.rank == RANK[Status.CREATED])
     actions = [

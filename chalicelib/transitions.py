@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 
 from chalicelib.errors import ErrorClass, OutcomeUnknown, SubmissionError, TooLate
 from chalicelib.messages import (
@@ -21,7 +20,8 @@ from chalicelib.messages import (
     TextMessage,
     rfc3339,
 )
-from chalicelib.status import FAILED, FINAL, Status, advances
+from chalicelib.segmented import judged, priced, speaks_for_all
+from chalicelib.status import FINAL, Status, advances
 
 #: A replayed callback must not grow an item towards DynamoDB's 400 KB: past this, repeats are no longer written down.
 HISTORY_LIMIT = 100
@@ -86,8 +86,8 @@ def accepted(message: TextMessage, submission: Submission, now: datetime, due_at
         holders=(),
         has_slot=False,
     )
-    known = _priced(known)
-    new, error = (Status.UNDELIVERED, submission.error) if submission.error else _judged(known)
+    known = priced(known)
+    new, error = (Status.UNDELIVERED, submission.error) if submission.error else judged(known)
     moved = advances(message.status, new)
     entry = HistoryEntry(now, new, "submit", "applied" if moved else "stale", submission.provider_status)
     return _changed(message, known, entry, new if moved else message.status, error, now)
@@ -122,8 +122,8 @@ def postponed(message: TextMessage, error: SubmissionError, due_at: datetime, no
 
 def _unanswered(message: TextMessage, error: OutcomeUnknown, due_at: datetime, now: datetime) -> TextMessage:
     """The provider's answer is lost for good, so our own count of the segments must do, and receipts are judged by it."""
-    known = _priced(replace(_released(message), may_be_out=True, is_counted=True))
-    new, why = _judged(known) if message.parts else (message.status, None)
+    known = priced(replace(_released(message), may_be_out=True, is_counted=True))
+    new, why = judged(known) if message.parts else (message.status, None)
     entry = HistoryEntry(now, message.status, "submit", "unknown", error.provider_code, error.detail)
     status = new if advances(message.status, new) else message.status
     after = _changed(message, known, entry, status, why, now)
@@ -196,7 +196,7 @@ def _released(message: TextMessage) -> TextMessage:
 
 def received(message: TextMessage, receipt: DeliveryReceipt, now: datetime) -> TextMessage:
     """A receipt came: late, twice, out of order or as hoped. It is always written down with what came of it."""
-    if receipt.per_segment and receipt.provider_message_id and not speaks_for_all(message):
+    if receipt.per_segment and receipt.provider_message_id and not speaks_for_all(message, receipt):
         return _received_segment(message, receipt, receipt.provider_message_id, now)
     moved = advances(message.status, receipt.status)
     known = replace(
@@ -210,11 +210,6 @@ def received(message: TextMessage, receipt: DeliveryReceipt, now: datetime) -> T
     return _changed(message, known, entry, receipt.status if moved else message.status, receipt.error, now)
 
 
-def speaks_for_all(message: TextMessage) -> bool:
-    """Whether a receipt for one segment is a receipt for the text: when it is known that there is but one."""
-    return message.segments == 1 and message.is_counted
-
-
 def _received_segment(message: TextMessage, receipt: DeliveryReceipt, segment_id: str, now: datetime) -> TextMessage:
     before = message.parts.get(segment_id, Segment(Status.CREATED))
     moved = advances(before.status, receipt.status)
@@ -224,43 +219,16 @@ def _received_segment(message: TextMessage, receipt: DeliveryReceipt, segment_id
         before.price if receipt.price is None else receipt.price,
         receipt.error if moved else before.error,
     )
-    known = replace(message, parts={**message.parts, segment_id: after}, currency=message.currency or receipt.currency)
-    known = _priced(known)
-    new, error = _judged(known)
+    known = replace(
+        message,
+        parts={**message.parts, segment_id: after},
+        segments=receipt.segments or message.segments,
+        currency=message.currency or receipt.currency,
+    )
+    known = priced(known)
+    new, error = judged(known)
     entry = receipt_entry(receipt, outcome, now)
     return _changed(message, known, entry, new if advances(message.status, new) else message.status, error, now)
-
-
-def _judged(message: TextMessage) -> tuple[Status, MessageError | None]:
-    """The status of a text from those of its segments: `delivered` when all are, failed when one is.
-
-    While the provider's answer may come nobody knows how many segments there are, so none speaks for the whole.
-    """
-    parts = [part for _, part in sorted(message.parts.items())]  # DynamoDB keeps no order
-    if not parts or not message.is_counted:
-        return (Status.SENT if any(part.status is not Status.SENDING for part in parts) else Status.SENDING), None
-    failed = [part for part in parts if part.status in FAILED]
-    if failed and message.segments == 1:
-        return failed[0].status, failed[0].error
-    arrived = sum(part.status is Status.DELIVERED for part in parts)
-    if failed:
-        counts = f"{len(failed)} of {message.segments} segments failed, {arrived} delivered"
-        why = failed[0].error or MessageError(ErrorClass.UNKNOWN, "undelivered")
-        return Status.UNDELIVERED, replace(why, detail="; ".join(filter(None, (counts, why.detail))))
-    if arrived >= message.segments:
-        return Status.DELIVERED, None
-    settled = sum(part.status in (Status.UNKNOWN, Status.DELIVERED) for part in parts)
-    if settled >= message.segments:
-        return Status.UNKNOWN, None
-    return (Status.SENT if any(part.status is not Status.SENDING for part in parts) else Status.SENDING), None
-
-
-def _priced(message: TextMessage) -> TextMessage:
-    """With the sum over its segments, once all are known, for a provider whose answer names no price."""
-    prices = [part.price for part in message.parts.values() if part.price is not None]
-    if message.price is not None or not message.is_counted or len(prices) < message.segments:
-        return message
-    return replace(message, price=sum(prices, Decimal(0)))
 
 
 def receipt_entry(receipt: DeliveryReceipt, outcome: str, now: datetime) -> HistoryEntry:
@@ -282,10 +250,10 @@ def _changed(
 ) -> TextMessage:
     """`known`, with the status, the reason, the history and the counters that follow."""
     moved = status is not before.status
-    priced = known.price != before.price
-    signalled = moved or priced
+    news = known.price != before.price
+    signalled = moved or news
     if signalled:
-        entry = replace(entry, became=status, price=known.price if priced else None)
+        entry = replace(entry, became=status, price=known.price if news else None)
     over = entry.outcome in ("duplicate", "stale") and len(before.history) >= HISTORY_LIMIT and not signalled
     return replace(
         known,

@@ -26,6 +26,7 @@ PROBLEMS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (errors.UnknownProvider, 404, "unknown_provider", "There is no such provider"),
     (errors.MessageNotFound, 404, "not_found", "There is no such message"),
     (errors.TooLate, 409, "too_late", "The text is in no state for that"),
+    (errors.CallbackUnsigned, 503, "not_signed", "The callback is not signed; send it again"),
     (errors.CallbackNotAuthentic, 403, "not_authentic", "The callback is not authentic"),
     (errors.CallbackUnreadable, 400, "unreadable", "The callback cannot be read"),
     (errors.StoreUnavailable, 503, "store_unavailable", "The message store does not answer; try again"),
@@ -118,7 +119,7 @@ def problem_of(error: Exception) -> Response:
     """The answer to an exception of ours."""
     for kind, status, code, title in PROBLEMS:
         if isinstance(error, kind):
-            if status >= 500:
+            if status >= 500 and not isinstance(error, errors.CallbackUnsigned):  # which anybody can send
                 log.error("request failed", extra={"code": code, "error": str(error)})
             headers: Headers | None = {"WWW-Authenticate": "Bearer"} if status == 401 else None
             if isinstance(error, errors.StoreUnavailable):

@@ -104,8 +104,8 @@ class Provider:
     discards_duplicates: ClassVar[bool] = False
     #: Receipts come for each segment of a text by itself.
     receipts_per_segment: ClassVar[bool] = False
-    #: The provider can be asked what became of a text (`fetch_status`).
-    fetches_status: ClassVar[bool] = False
+    #: The provider can be asked what became of a text (`fetch_status`). May hang on the settings.
+    fetches_status: bool = False
     #: When the price is known: `submission`, `receipt`, `fetch` (some time after the end, for who asks), or None: never.
     prices: ClassVar[str | None] = None
     #: Incoming texts are read, and whether the provider marks those that opt out.

@@ -58,3 +58,37 @@ def api(stack):
     client = Api(stack)
     yield client
     client.http.close()
+
+
+class Carrier:
+    """The simulated carrier's own view."""
+
+    def __init__(self, url):
+        self.url, self.http = url, requests.Session()
+        self.http.trust_env = False
+
+    def get(self, path):
+        return self.http.get(self.url + path, timeout=10).json()
+
+    def post(self, path, body):
+        answer = self.http.post(self.url + path, json=body, timeout=10)
+        assert answer.status_code < 300, answer.text
+        return answer.json()
+
+    def accepted(self, message_id):
+        """How often it took this text."""
+        return self.get(f"/_carrier/messages?client_ref={message_id}")["messages"]
+
+    def settled(self, message_id):
+        """The text with its receipts, once all were answered."""
+
+        def done():
+            (message,) = self.accepted(message_id)
+            return message if all(receipt["settled"] for receipt in message["receipts"]) else None
+
+        return wait_for(done, 30, f"the receipts for {message_id}", every=0.1)
+
+
+@pytest.fixture(scope="session")
+def carrier(stack):
+    return Carrier(stack.carrier_url)

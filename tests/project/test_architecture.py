@@ -7,19 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 LIBRARY = ROOT / "chalicelib"
-PURE = {
-    "status",
-    "changes",
-    "errors",
-    "encoding",
-    "messages",
-    "phone",
-    "transitions",
-    "retries",
-    "compose",
-    "routing",
-    "webhooks",
-}
+PURE = {"status", "changes", "errors", "encoding", "messages", "phone", "transitions", "segmented", "retries"}
+PURE |= {"compose", "routing", "webhooks"}
 #: What a pure module and an adapter may use of our own.
 KNOWN_TO_ADAPTERS = {"status", "errors", "encoding", "messages", "phone", "http", "logs", "providers"}
 #: Adapters that speak to AWS itself instead of HTTP.

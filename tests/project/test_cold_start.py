@@ -70,3 +70,20 @@ def test_a_callback_does_not_load_what_only_sending_needs():
 def test_only_the_adapter_that_is_asked_for_is_loaded():
     adapters = {name for name in loaded(CALLBACK) if name.startswith("chalicelib.providers.")}
     assert adapters == {"chalicelib.providers.base", "chalicelib.providers.vonage"}
+
+
+SEND = """
+import os
+os.environ["SMSIGNAL_ROUTE"] = '{"rules": [{"country": ["FR"], "tiers": ["dummy", "sandbox"]}, {"tiers": ["console"]}]}'
+from chalicelib import choosing, circuits, compose, config, stage
+circuits._known = lambda providers: {}
+config._secret = lambda name: {}
+text = compose.compose({"to": "+33612345678", "from": "smsignal", "text": "Hi"}, now=stage.now())
+text, adapter = choosing.choose(text, stage.now())
+assert adapter.name == "dummy"
+"""
+
+
+def test_a_send_loads_only_the_adapter_that_its_route_chooses():
+    adapters = {name for name in loaded(SEND) if name.startswith("chalicelib.providers.")}
+    assert adapters == {"chalicelib.providers.base", "chalicelib.providers.dummy"}
