@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from xml.sax.saxutils import escape
 
 from localdev import environment
 from localdev.processes import ROOT, NotStarted, Service, alone
@@ -32,7 +33,7 @@ DOWNLOAD, START = 300.0, 60.0  # seconds
 STARTED = re.compile(rf"Started ServerConnector@.*{{{re.escape(HOST)}:(\d+)}}")
 
 #: Its own command line listens on every interface and cannot be told otherwise. It is built on Jetty, whose command line
-#: starts the same two classes as this describes: in memory, no folder, one database for all credentials, no artificial delays.
+#: starts the same two classes as this describes: in memory, or in a folder; one database for all credentials, no artificial delays.
 #: https://jetty.org/docs/jetty/11/operations-guide/xml/index.html (the syntax is the same in the version 9.4 that is inside)
 JETTY = """
 <Configure id="server" class="org.eclipse.jetty.server.Server">
@@ -50,8 +51,8 @@ JETTY = """
       <Arg>
         <New class="com.amazonaws.services.dynamodbv2.local.server.LocalDynamoDBRequestHandler">
           <Arg type="int">0</Arg>
-          <Arg type="boolean">true</Arg>
-          <Arg/>
+          <Arg type="boolean">{in_memory}</Arg>
+          <Arg>{folder}</Arg>
           <Arg type="boolean">true</Arg>
           <Arg type="boolean">false</Arg>
         </New>
@@ -72,21 +73,24 @@ class Tampered(Exception):
 
 
 @contextmanager
-def running() -> Iterator[str]:
-    """Its URL, for as long as the block lasts. Raises Unavailable, Tampered, NotStarted."""
+def running(folder: Path | None = None) -> Iterator[str]:
+    """Its URL, for as long as the block lasts; what it stores is kept in `folder`, if one is given.
+
+    Raises Unavailable, Tampered, NotStarted.
+    """
     java = _java()
     emulator = _installed()
     with TemporaryDirectory(prefix="smsignal-dynamodb-local-") as directory:
         service = Service("dynamodb", Path(directory))
         try:
-            yield _start(service, java, emulator)
+            yield _start(service, java, emulator, folder)
         finally:
             service.stop()
 
 
-def _start(service: Service, java: str, emulator: Path) -> str:
+def _start(service: Service, java: str, emulator: Path, folder: Path | None) -> str:
     jetty = service.directory / "jetty.xml"
-    jetty.write_text(JETTY)
+    jetty.write_text(JETTY.format(in_memory=str(folder is None).lower(), folder=escape(str(folder or ""))))
     # In an environment without AWS settings; it would tell AWS of each start, were it not asked not to.
     env = environment.isolated() | {"DDB_LOCAL_TELEMETRY": "0"}
     process = service.start(_command(java, emulator, jetty), env, leashed=True)

@@ -133,8 +133,8 @@ def test_the_ticket_has_a_proof_where_a_secret_is_set(outgoing: Any) -> None:
 
 def test_another_host_and_a_second_token_can_be_set(outgoing: Any) -> None:
     request = plivo(auth_token=f"new-token {TOKEN}", base_url="http://localhost:1/").build_request(outgoing())
-    assert request.url == "http://localhost:1/v1/Account/MA%2F0000000000000000/Message/"
-    assert request.auth == ("MA/0000000000000000", "new-token")
+    assert request.url == "http://localhost:1/v1/Account/MA000000000000000000/Message/"
+    assert request.auth == ("MA000000000000000000", "new-token")
 
 
 @pytest.mark.parametrize("name", ["auth_id", "auth_token"])
