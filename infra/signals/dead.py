@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from chalicelib import store
@@ -38,9 +40,9 @@ def queues(place: Place) -> Iterator[DeadQueue]:
         for url in page.get("QueueUrls", []):
             name = url.rpartition("/")[2].removeprefix(place.resource(""))
             if is_dead(name):
-                asked = ["ApproximateNumberOfMessages"]
+                asked = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
                 attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=asked)["Attributes"]
-                yield DeadQueue(name, int(attributes[asked[0]]), _reasons(sqs, url))
+                yield DeadQueue(name, sum(int(attributes[one]) for one in asked), _reasons(sqs, url))
 
 
 def is_dead(name: str) -> bool:
@@ -119,13 +121,15 @@ def _messages_of_batch(place: Place, batch: Mapping[str, Any]) -> list[tuple[str
 
 
 def _reasons(sqs: Any, url: str) -> dict[str, int]:
-    counted: dict[str, int] = {}
-    for number, entry in enumerate(_entries(sqs, url, hide=1)):
-        reason = _reason(entry)
-        counted[reason] = counted.get(reason, 0) + 1
-        if number + 1 == SHOWN:
-            break
-    return counted
+    """The reasons of the first entries, and how often each stands; they are only looked at, and go back at once."""
+    entries = list(islice(_entries(sqs, url, hide=30), SHOWN))
+    for start in range(0, len(entries), 10):
+        back = [
+            {"Id": str(number), "ReceiptHandle": entry["ReceiptHandle"], "VisibilityTimeout": 0}
+            for number, entry in enumerate(entries[start : start + 10])
+        ]
+        sqs.change_message_visibility_batch(QueueUrl=url, Entries=back)
+    return dict(Counter(map(_reason, entries)))
 
 
 def _reason(entry: Mapping[str, Any]) -> str:
