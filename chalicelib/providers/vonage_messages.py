@@ -102,6 +102,7 @@ class VonageMessages(Provider):
         super().__init__(settings)
         application, key = settings.get("application_id"), settings.get("private_key")
         account = settings.get("api_key") and settings.get("api_secret")
+        self.fetches_status = bool(account)
         if bool(application) is not bool(key) or not (application or account):
             pairs = "application_id and private_key, or api_key and api_secret"
             raise errors.ConfigurationError(f"the provider {self.name} lacks {pairs}; see docs/deploying.md")

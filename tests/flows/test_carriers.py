@@ -1,5 +1,7 @@
 """The other providers that the carrier plays, over real HTTP with real signatures."""
 
+import json
+
 import pytest
 
 from localdev.waiting import wait_for
@@ -61,6 +63,26 @@ def test_who_opts_out_is_marked(api, stack, carrier, provider):
 
     message = wait_for(stored, 30, "the incoming text")
     assert (message["text"], message["metadata"]) == ("STOP", {"opt_out": "stop"})
+
+
+def test_what_aws_itself_reports_comes_by_its_topic(api, stack):
+    """AWS's own API is not in the local cloud; the way from its topic into the store is."""
+    sns = stack.cloud.client("sns")
+    text = {
+        "originationNumber": "+447700900077",
+        "destinationNumber": "+447700900001",
+        "messageBody": "Hi",
+        "inboundMessageId": "1",
+    }
+    topic = f"arn:aws:sns:{stack.region}:000000000000:smsignal-{stack.stage}-aws-eum"
+    sns.publish(TopicArn=topic, Message=json.dumps(text))
+
+    def stored():
+        found = api.call("GET", "/messages?direction=incoming").json()["messages"]
+        return next((one for one in found if one["provider"] == "aws_eum"), None)
+
+    message = wait_for(stored, 30, "the incoming text")
+    assert (message["from"], message["text"], message["status"]) == ("+447700900077", "Hi", "received")
 
 
 def test_a_lost_reply_is_repeated_and_sent_once_where_the_provider_discards_repeats(api, carrier):
