@@ -142,6 +142,8 @@ def _complete_event(kind: str, event: dict[str, Any], function: dict[str, Any], 
     elif kind == "SQS" and event["BatchSize"] > 1:
         event |= events.QUEUE
     elif kind in ("CloudWatchEvent", "SNS"):
+        if str(event.get("Topic", {})).endswith("-aws-eum'}"):  # by its name alone the topic might be made too late
+            event["Topic"] = {"Ref": "AwsEumTopic"}
         destination = {"Type": "SQS", "Destination": {"Fn::GetAtt": [_dead_queue_of(name), "Arn"]}}
         function["EventInvokeConfig"] = events.SUBSCRIBER | {"DestinationConfig": {"OnFailure": destination}}
     elif kind == "Schedule":
