@@ -75,8 +75,9 @@ def test_what_aws_itself_reports_comes_by_its_topic(api, stack):
         "inboundMessageId": "1",
     }
     topic = f"arn:aws:sns:{stack.region}:000000000000:smsignal-{stack.stage}-aws-eum"
-    # On AWS a message without a subject has an empty one, which Chalice needs; the local cloud leaves it out.
-    sns.publish(TopicArn=topic, Message=json.dumps(text), Subject="two-way")
+    # On AWS every message has a subject and attributes, if empty ones, and Chalice reads both; the local cloud leaves them out.
+    attributes = {"by": {"DataType": "String", "StringValue": "AWS"}}
+    sns.publish(TopicArn=topic, Message=json.dumps(text), Subject="two-way", MessageAttributes=attributes)
 
     def stored():
         found = api.call("GET", "/messages?direction=incoming").json()["messages"]
