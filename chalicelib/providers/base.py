@@ -228,6 +228,18 @@ def matches(given: str, known: Sequence[str]) -> bool:
     return any(compared)
 
 
+def inside(value: Any, *path: str) -> Any:
+    """What is at the end of a path of names in JSON, or None where it does not lead."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def as_word(value: object) -> str:
+    """A string without white space around it, or a number as one: providers write now this, now that. Else an empty one."""
+    return str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+
+
 def price(value: object) -> Decimal | None:
     """A price as providers write them, or None where there is none that can be read."""
     try:

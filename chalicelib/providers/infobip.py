@@ -32,7 +32,7 @@ from chalicelib.http import HttpRequest, HttpResponse, error_from_status
 from chalicelib.logs import logger
 from chalicelib.messages import DeliveryReceipt, IncomingText, MessageError, Submission, TextMessage
 from chalicelib.phone import from_provider
-from chalicelib.providers.base import MESSAGE_ID, Callback, Provider, matches, price, utc
+from chalicelib.providers.base import MESSAGE_ID, Callback, Provider, as_word, matches, price, utc
 from chalicelib.status import FAILED, Status
 
 log = logger(__name__)
@@ -144,10 +144,10 @@ class Infobip(Provider):
         key = _key(status)
         if key[:2] not in ("0/", "1/", "3/") and key != "5/23":
             kind, word = _found(REFUSALS, key) or (OutcomeUnknown, "unknown_refusal")
-            sentence = f"{_word(status.get('description'))} {_word(status.get('action'))}".strip()
-            raise kind(word, self.quoted(sentence), provider_code=_word(status.get("id")) or None)
-        segments, number = _count({**entry, **_dict(entry.get("details"))}), _word(entry.get("messageId"))
-        return Submission((number,) if number else (), _word(status.get("name")) or key, segments or None)
+            sentence = f"{as_word(status.get('description'))} {as_word(status.get('action'))}".strip()
+            raise kind(word, self.quoted(sentence), provider_code=as_word(status.get("id")) or None)
+        segments, number = _count({**entry, **_dict(entry.get("details"))}), as_word(entry.get("messageId"))
+        return Submission((number,) if number else (), as_word(status.get("name")) or key, segments or None)
 
     def parse_error(self, response: HttpResponse) -> SubmissionError | None:
         """In the shape of version 3 or in the older one. What is no JSON is told by its HTTP status."""
@@ -156,12 +156,12 @@ class Infobip(Provider):
         except OutcomeUnknown:
             return None
         old = _dict(_dict(reply.get("requestError")).get("serviceException"))
-        code = _word(reply.get("errorCode")) or _word(old.get("messageId"))
+        code = as_word(reply.get("errorCode")) or as_word(old.get("messageId"))
         if not code or response.status not in (400, 401, 403):
             return None
-        fields = {_word(one.get("property")): one.get("violation") for one in _objects(reply, "violations")}
+        fields = {as_word(one.get("property")): one.get("violation") for one in _objects(reply, "violations")}
         fields |= _dict(old.get("validationErrors"))
-        sentence = _word(reply.get("description")) or _word(old.get("text"))
+        sentence = as_word(reply.get("description")) or as_word(old.get("text"))
         detail = self.quoted("; ".join([sentence, *(f"{name}: {said}" for name, said in fields.items())]))
         if response.status != 400:
             return AccountRefused("credentials", detail, provider_code=code)
@@ -215,17 +215,17 @@ class Infobip(Provider):
     def _receipt(self, item: Mapping[str, Any], ticket: str | None = None) -> DeliveryReceipt | None:
         """In the names of either version. `ticket` is for one that has lost all that we gave to its text."""
         told, cause = _dict(item.get("status")), _dict(item.get("error"))
-        ids = [_word(item.get("messageId")), _word(item.get("callbackData"))]
+        ids = [as_word(item.get("messageId")), as_word(item.get("callbackData"))]
         ours, theirs = next(filter(MESSAGE_ID.fullmatch, ids), ticket), ids[0] or None
         if not told or not (ours or theirs):
             return None
-        status, word = _found(self.STATUSES, _key(told)) or Status.UNKNOWN, _word(told.get("name")) or _key(told)
+        status, word = _found(self.STATUSES, _key(told)) or Status.UNKNOWN, as_word(told.get("name")) or _key(told)
         # EC_MESSAGE_CANCELED: not passed on within its validity, for smsignal cancels nothing at Infobip.
-        if _word(cause.get("id")) == "4100" and (status in FAILED or status is Status.UNKNOWN):
+        if as_word(cause.get("id")) == "4100" and (status in FAILED or status is Status.UNKNOWN):
             status = Status.EXPIRED
         error = self._error(told, cause, status) if status in FAILED else None
         amount, currency = _price(item)
-        count, at = _count(item) or None, utc(_word(item.get("doneAt")) or _word(item.get("sentAt")))
+        count, at = _count(item) or None, utc(as_word(item.get("doneAt")) or as_word(item.get("sentAt")))
         return DeliveryReceipt(
             status, word, ours, theirs, error=error, price=amount, currency=currency, segments=count, occurred_on=at
         )
@@ -233,10 +233,10 @@ class Infobip(Provider):
     def _error(self, status: Mapping[str, Any], cause: Mapping[str, Any], ours: Status) -> MessageError:
         """The error says more than the status, where there is one: 0 is none."""
         kind, word = _found(REFUSALS, _key(status)) or (OutcomeUnknown, ours.value)
-        error_class, word = ERRORS.get(code := _word(cause.get("id")), (kind.error_class, word))
+        error_class, word = ERRORS.get(code := as_word(cause.get("id")), (kind.error_class, word))
         told = status if code in ("", "0") else cause
-        detail = self.quoted(_word(told.get("description"))) or None
-        return MessageError(error_class, word, _word(told.get("id")) or None, detail)
+        detail = self.quoted(as_word(told.get("description"))) or None
+        return MessageError(error_class, word, as_word(told.get("id")) or None, detail)
 
     def fetch_status(self, message: TextMessage) -> Sequence[DeliveryReceipt]:
         """From the logs of the last 48 hours. Never from /reports, which tells each only once: a callback would miss it."""
@@ -253,10 +253,6 @@ class Infobip(Provider):
         return HttpRequest(method, host + path, headers, **carried)
 
 
-def _word(value: object) -> str:
-    return str(value).strip() if isinstance(value, str | int) else ""
-
-
 def _dict(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
@@ -268,7 +264,7 @@ def _objects(loaded: object, name: str) -> list[dict[str, Any]]:
 
 
 def _key(status: Mapping[str, Any]) -> str:
-    return f"{_word(status.get('groupId'))}/{_word(status.get('id'))}"
+    return f"{as_word(status.get('groupId'))}/{as_word(status.get('id'))}"
 
 
 def _found(table: Mapping[str, Any], key: str) -> Any:
@@ -278,7 +274,7 @@ def _found(table: Mapping[str, Any], key: str) -> Any:
 
 def _count(item: Mapping[str, Any]) -> int | None:
     """The segments: `messageCount`, or `smsCount` in version 2."""
-    count = _word(item.get("messageCount")) or _word(item.get("smsCount"))
+    count = as_word(item.get("messageCount")) or as_word(item.get("smsCount"))
     return int(count) if re.fullmatch("[0-9]{1,3}", count) else None
 
 
@@ -288,13 +284,13 @@ def _price(item: Mapping[str, Any]) -> tuple[Decimal | None, str | None]:
     amount, count = price(cost.get("pricePerMessage")), _count(item)
     if amount is None or count is None or not -12 < amount.adjusted() < 9:  # beyond, no sum fits into a table
         return None, None
-    return amount.copy_abs() * count, _word(cost.get("currency")) or None
+    return amount.copy_abs() * count, as_word(cost.get("currency")) or None
 
 
 def _incoming(item: Mapping[str, Any]) -> IncomingText | None:
     """The whole text, joined, with its keyword. One without `text` is read all the same: somebody wrote."""
-    frm, to, number = (_word(item.get(name)) for name in ("from", "to", "messageId"))
+    frm, to, number = (as_word(item.get(name)) for name in ("from", "to", "messageId"))
     if not frm or not number or not item.keys() & {"text", "cleanText", "receivedAt"}:
         return None
-    text = item["text"] if isinstance(item.get("text"), str) else _word(item.get("cleanText"))
-    return IncomingText(from_provider(frm), from_provider(to), text, number, utc(_word(item.get("receivedAt"))))
+    text = item["text"] if isinstance(item.get("text"), str) else as_word(item.get("cleanText"))
+    return IncomingText(from_provider(frm), from_provider(to), text, number, utc(as_word(item.get("receivedAt"))))

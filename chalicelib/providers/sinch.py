@@ -29,7 +29,7 @@ from chalicelib.http import HttpRequest, HttpResponse, error_from_status
 from chalicelib.logs import logger
 from chalicelib.messages import DeliveryReceipt, IncomingText, MessageError, Submission, TextMessage, rfc3339
 from chalicelib.phone import from_provider
-from chalicelib.providers.base import MESSAGE_ID, Callback, Provider, matches, utc
+from chalicelib.providers.base import MESSAGE_ID, Callback, Provider, as_word, matches, utc
 from chalicelib.status import FAILED, Status
 
 log = logger(__name__)
@@ -150,7 +150,7 @@ class Sinch(Provider):
         code, text = told.get("code"), told.get("text")
         if isinstance(inner, dict):
             code, text = inner.get("status"), inner.get("message")
-        word = _word(code)
+        word = as_word(code)
         kind, ours = REFUSALS.get(word.lower(), (type(usual), usual.code))
         return kind(ours, self.quoted(text or usual.detail), provider_code=word or usual.provider_code)
 
@@ -175,7 +175,7 @@ class Sinch(Provider):
     def parse_callback(self, callback: Callback) -> Sequence[DeliveryReceipt | IncomingText]:
         """A report about one recipient, one about a batch, or an incoming text: `type` says which."""
         event = callback.json()
-        kind = _word(event.get("type")).lower() if isinstance(event, dict) else ""
+        kind = as_word(event.get("type")).lower() if isinstance(event, dict) else ""
         if kind.startswith("mo_"):
             return (_incoming(event),)
         if "delivery_report" not in kind:
@@ -190,20 +190,20 @@ class Sinch(Provider):
         # The token of that URL may look like an id of ours.
         if not self.secrets("webhook_secret") and callback.ticket not in self.secrets("incoming_token"):
             return self.ticket_of(callback)
-        ours = _word(report.get("client_reference"))
+        ours = as_word(report.get("client_reference"))
         return ours if MESSAGE_ID.fullmatch(ours) else None
 
     def _receipts(self, report: Mapping[str, Any], ours: str | None) -> tuple[DeliveryReceipt, ...]:
         """Of a report about one recipient, or of each status in one about a batch: a batch of ours has but one recipient."""
-        batch, statuses = _word(report.get("batch_id")), report.get("statuses")
+        batch, statuses = as_word(report.get("batch_id")), report.get("statuses")
         items = statuses if isinstance(statuses, list) else [report]
-        readable = [item for item in items if isinstance(item, dict) and _word(item.get("status"))]
+        readable = [item for item in items if isinstance(item, dict) and as_word(item.get("status"))]
         if len(readable) < len(items):
             log.warning("sinch: %d of %d statuses cannot be read", len(items) - len(readable), len(items))
         return tuple(self._receipt(item, ours, batch or None) for item in readable if ours or batch)
 
     def _receipt(self, item: Mapping[str, Any], ours: str | None, batch: str | None) -> DeliveryReceipt:
-        word, code = _word(item.get("status")), _word(item.get("code"))
+        word, code = as_word(item.get("status")), as_word(item.get("code"))
         status = self.STATUSES.get(word.lower(), Status.UNKNOWN)
         if status is Status.REFUSED and code == "406":
             status = Status.EXPIRED
@@ -218,7 +218,7 @@ class Sinch(Provider):
             provider_message_id=batch,
             error=MessageError(kind, reason, code or None) if status in FAILED else None,
             segments=parts if type(parts) is int and 0 < parts < 256 else None,
-            occurred_on=utc(_word(item.get("at")) or _word(item.get("operator_status_at"))),
+            occurred_on=utc(as_word(item.get("at")) or as_word(item.get("operator_status_at"))),
         )
 
     def fetch_status(self, message: TextMessage) -> Sequence[DeliveryReceipt]:
@@ -267,18 +267,14 @@ def _body(text: str) -> dict[str, Any]:
 
 def _incoming(event: Mapping[str, Any]) -> IncomingText:
     """A binary message (base64 and UDH) and one that is but a picture have no text, and still somebody wrote."""
-    frm, number, body = _word(event.get("from")), _word(event.get("id")), event.get("body")
+    frm, number, body = as_word(event.get("from")), as_word(event.get("id")), event.get("body")
     if not frm or not number:
         raise CallbackUnreadable("the incoming text has no sender or no id")
     if isinstance(body, dict):  # mo_media
         body = body.get("message") or body.get("subject")
-    text = body if isinstance(body, str) and _word(event.get("type")).lower() != "mo_binary" else ""
-    to = from_provider(_word(event.get("to")))
-    return IncomingText(from_provider(frm), to, text, number, utc(_word(event.get("received_at"))))
-
-
-def _word(value: object) -> str:
-    return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    text = body if isinstance(body, str) and as_word(event.get("type")).lower() != "mo_binary" else ""
+    to = from_provider(as_word(event.get("to")))
+    return IncomingText(from_provider(frm), to, text, number, utc(as_word(event.get("received_at"))))
 
 
 def _encoded(text: str) -> bytes:

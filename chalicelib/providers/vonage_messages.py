@@ -23,7 +23,7 @@ from chalicelib.encoding import Encoding
 from chalicelib.http import HttpRequest, HttpResponse, error_from_status, retry_after
 from chalicelib.messages import DeliveryReceipt, IncomingText, MessageError, Submission, TextMessage
 from chalicelib.phone import from_provider
-from chalicelib.providers.base import MESSAGE_ID, Callback, Provider, matches, price, utc
+from chalicelib.providers.base import MESSAGE_ID, Callback, Provider, as_word, inside, matches, price, utc
 from chalicelib.status import FAILED, Status
 
 REFUSED, REJECTED, UNDELIVERED, UNKNOWN = Status.REFUSED, Status.REJECTED, Status.UNDELIVERED, Status.UNKNOWN
@@ -125,7 +125,7 @@ class VonageMessages(Provider):
 
     def parse_response(self, response: HttpResponse) -> Submission:
         """One id, however long the text is; only receipts tell segments and price."""
-        if not (message_uuid := _word(_at(response.json(), "message_uuid"))):
+        if not (message_uuid := as_word(inside(response.json(), "message_uuid"))):
             raise errors.OutcomeUnknown("unreadable_reply", "the provider's reply names no message")
         return Submission((message_uuid,), str(response.status))
 
@@ -139,13 +139,15 @@ class VonageMessages(Provider):
         kind, word, _ = meaning = CODES.get(code, CODES["invalid-params"])
         if response.status >= 500 or (code not in CODES and response.status != 422):
             return None
-        wrong = _at(problem, "invalid_parameters")
-        names = [_word(_at(one, "name")) for one in wrong if _at(one, "name")] if isinstance(wrong, list) else []
+        wrong = inside(problem, "invalid_parameters")
+        names = (
+            [as_word(inside(one, "name")) for one in wrong if inside(one, "name")] if isinstance(wrong, list) else []
+        )
         if word.endswith("_parameter"):
             kind, word, _ = next((CODES[name] for name in names if name in CODES), meaning)
         elif word == "provider_error":
             kind = errors.OutcomeUnknown  # it may have broken after the text was queued
-        said = _word(_at(problem, "detail")) or _word(_at(problem, "title"))
+        said = as_word(inside(problem, "detail")) or as_word(inside(problem, "title"))
         detail, code = self.quoted(": ".join([said, *names])), code or str(response.status)
         return kind(word, detail, provider_code=code, retry_after=retry_after(response))
 
@@ -165,7 +167,7 @@ class VonageMessages(Provider):
         if claims.get("iss") != "Vonage" or (account and claims.get("api_key") != account):
             raise errors.CallbackNotAuthentic("the signature is not Vonage's for this account")
         self._verify_age(claims.get("iat"), now)
-        if not matches(_word(claims.get("payload_hash")).lower(), _hashes(callback)):
+        if not matches(as_word(claims.get("payload_hash")).lower(), _hashes(callback)):
             raise errors.CallbackNotAuthentic("the signature is of another body")
 
     def _verify_age(self, made: Any, now: datetime) -> None:
@@ -178,45 +180,54 @@ class VonageMessages(Provider):
     def parse_callback(self, callback: Callback) -> Sequence[DeliveryReceipt | IncomingText]:
         """A receipt, which has a status, or an incoming text, of v1 or v0.1; of an application's other channels nothing."""
         event = callback.json()
-        if (_word(_at(event, "channel")) or _word(_at(event, "to", "type"))).lower() not in ("", "sms", "mms"):
+        if (as_word(inside(event, "channel")) or as_word(inside(event, "to", "type"))).lower() not in (
+            "",
+            "sms",
+            "mms",
+        ):
             return ()
-        if not _word(_at(event, "message_uuid")):
+        if not as_word(inside(event, "message_uuid")):
             raise errors.CallbackUnreadable("it names no message")
-        if _word(event.get("status")):
+        if as_word(event.get("status")):
             return (self._receipt(event),)
         if event.get("message_type") or event.get("message"):
             return (self._incoming(event),)
         raise errors.CallbackUnreadable("it is neither a receipt nor an incoming text")
 
     def _receipt(self, event: Mapping[str, Any]) -> DeliveryReceipt:
-        word, problem, ours = _word(event.get("status")), event.get("error"), _word(event.get("client_ref"))
+        word, problem, ours = as_word(event.get("status")), event.get("error"), as_word(event.get("client_ref"))
         code, status = _code(problem), self.STATUSES.get(word.lower(), UNKNOWN)
         untold = (errors.OutcomeUnknown, status.value, status)
         kind, reason, meant = CODES.get(code) or CODES.get(word.lower(), untold)
         if status in FAILED and status is not Status.EXPIRED:
             status = meant  # `rejected` is said of whatever did not arrive
-        said = next((_word(_at(problem, name)) for name in ("detail", "reason", "title") if _at(problem, name)), "")
+        said = next(
+            (as_word(inside(problem, name)) for name in ("detail", "reason", "title") if inside(problem, name)), ""
+        )
         error = MessageError(kind.error_class, reason, code or None, self.quoted(said) or None)
-        amount, segments = price(_word(_at(event, "usage", "price"))), _word(_at(event, "sms", "count_total"))
+        amount, segments = price(as_word(inside(event, "usage", "price"))), as_word(inside(event, "sms", "count_total"))
         return DeliveryReceipt(
             status=status,
             provider_status=f"{word} {code}".strip(),
             message_id=ours if MESSAGE_ID.fullmatch(ours) else None,
-            provider_message_id=_word(event["message_uuid"]),
+            provider_message_id=as_word(event["message_uuid"]),
             error=error if status in FAILED else None,
             price=None if amount is None else abs(amount),
-            currency=None if amount is None else _word(_at(event, "usage", "currency")) or None,
+            currency=None if amount is None else as_word(inside(event, "usage", "currency")) or None,
             segments=int(segments) if re.fullmatch("[1-9][0-9]{0,2}", segments) else None,
-            occurred_on=utc(_word(event.get("timestamp"))),
+            occurred_on=utc(as_word(event.get("timestamp"))),
         )
 
     def _incoming(self, event: Mapping[str, Any]) -> IncomingText:
         """Vonage has joined its segments. An MMS may have no words, and still somebody wrote."""
-        frm, to = (from_provider(_word(_at(event, who, "number") or event.get(who))) for who in ("from", "to"))
+        frm, to = (from_provider(as_word(inside(event, who, "number") or event.get(who))) for who in ("from", "to"))
         if not frm:
             raise errors.CallbackUnreadable("it has no sender")
-        text, at = event.get("text") or _at(event, "message", "content", "text"), utc(_word(event.get("timestamp")))
-        return IncomingText(frm, to, text if isinstance(text, str) else "", _word(event["message_uuid"]), at)
+        text, at = (
+            event.get("text") or inside(event, "message", "content", "text"),
+            utc(as_word(event.get("timestamp"))),
+        )
+        return IncomingText(frm, to, text if isinstance(text, str) else "", as_word(event["message_uuid"]), at)
 
     def fetch_status(self, message: TextMessage) -> Sequence[DeliveryReceipt]:
         """From the Reports API, which takes no JWT: https://developer.vonage.com/en/api/reports."""
@@ -228,35 +239,24 @@ class VonageMessages(Provider):
         response = self.exchange(HttpRequest("GET", url, query=query, auth=(key, secret)))
         if response.status != 200:
             raise error_from_status(response)
-        records = _at(response.json(), "records")
+        records = inside(response.json(), "records")
         events = [_as_event(record, message.id) for record in records] if isinstance(records, list) else []
         return [self._receipt(event) for event in events if event["message_uuid"] in ids and event["status"]]
 
 
 def _as_event(record: Any, message_id: str) -> dict[str, Any]:
     """A record of the Reports API in the words of a receipt."""
-    known = {"message_uuid": _at(record, "message_id"), "client_ref": message_id, "status": _at(record, "status")}
-    usage = {"price": _at(record, "total_price"), "currency": _at(record, "currency")}
-    error = {"code": _at(record, "error_code"), "reason": _at(record, "error_code_description")}
-    return {**known, "timestamp": _at(record, "date_finalized"), "usage": usage, "error": error}
+    known = {"message_uuid": inside(record, "message_id"), "client_ref": message_id, "status": inside(record, "status")}
+    usage = {"price": inside(record, "total_price"), "currency": inside(record, "currency")}
+    error = {"code": inside(record, "error_code"), "reason": inside(record, "error_code_description")}
+    return {**known, "timestamp": inside(record, "date_finalized"), "usage": usage, "error": error}
 
 
 def _code(problem: Any) -> str:
     """What CODES knows an error by: the end of its `type`, a `title` that is a number, or the `code` of v0.1."""
-    end = _word(_at(problem, "type")).rpartition("#")[2]
-    numbers = (end, _word(_at(problem, "title")), _word(_at(problem, "code")))
+    end = as_word(inside(problem, "type")).rpartition("#")[2]
+    numbers = (end, as_word(inside(problem, "title")), as_word(inside(problem, "code")))
     return next((number for number in numbers if number.strip("0").isdecimal()), end if end in CODES else "")
-
-
-def _at(value: Any, *path: str) -> Any:
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
-def _word(value: Any) -> str:
-    """A string, or a number as one: Vonage writes now this, now that."""
-    return str(value).strip() if isinstance(value, str | int | float) else ""
 
 
 def _jwt(application_id: str, private_key: str) -> str:
@@ -286,7 +286,7 @@ def _claims(signed: str) -> Mapping[str, Any]:
     """The claims of a JWT that says that it is of HS256, else none."""
     with suppress(ValueError, RecursionError):
         header, claims = (json.loads(base64.urlsafe_b64decode(part + "==")) for part in signed.split("."))
-        return claims if _at(header, "alg") == "HS256" and isinstance(claims, dict) else {}
+        return claims if inside(header, "alg") == "HS256" and isinstance(claims, dict) else {}
     return {}
 
 
