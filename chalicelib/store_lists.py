@@ -24,6 +24,8 @@ from chalicelib.store_table import translated
 
 #: How many texts one page looks at, when few of them pass the filters, and how many days back it goes.
 MOST_EXAMINED = 500
+#: How many keys of a shard are read at once: 4 KB, the least that DynamoDB counts. A page takes a few of each of them.
+SHARD_PAGE = 30
 DEFAULT_PERIOD, LONGEST_PERIOD = timedelta(hours=24), timedelta(days=31)
 
 
@@ -55,8 +57,8 @@ def page(wanted: Filter, limit: int, cursor: str | None = None) -> tuple[list[Te
     before = _decode(cursor) if cursor else rfc3339(wanted.until)
     found: list[TextMessage] = []
     with translated():
-        positions = _positions(wanted, before)
-        for examined, (position, message) in enumerate(_messages(positions), start=1):
+        positions = _positions(wanted, before, limit)
+        for examined, (position, message) in enumerate(_messages(positions, limit), start=1):
             if message and wanted.admits(message):
                 found.append(message)
             if len(found) == limit or examined == MOST_EXAMINED:
@@ -64,35 +66,38 @@ def page(wanted: Filter, limit: int, cursor: str | None = None) -> tuple[list[Te
     return found, None
 
 
-def _positions(wanted: Filter, before: str) -> Iterator[str]:
+def _positions(wanted: Filter, before: str, limit: int) -> Iterator[str]:
     if wanted.to and wanted.direction is not Direction.INCOMING:
         since = rfc3339(wanted.since) if wanted.since else "0"
-        return _query(MessageRecord.by_recipient, wanted.to, since, before)
+        return _query(MessageRecord.by_recipient, wanted.to, since, before, limit + 1)
     since_day = wanted.since or wanted.until - DEFAULT_PERIOD
     if wanted.until - since_day > LONGEST_PERIOD:
         raise InvalidMessage({"since": f"is more than {LONGEST_PERIOD.days} days before the end of the period"})
     return chain.from_iterable(
         heapq.merge(
-            *(_query(MessageRecord.by_day, f"{day}#{shard}", rfc3339(since_day), before) for shard in SHARDS),
+            *(
+                _query(MessageRecord.by_day, f"{day}#{shard}", rfc3339(since_day), before, SHARD_PAGE)
+                for shard in SHARDS
+            ),
             reverse=True,
         )
         for day in _days(since_day, before)
     )
 
 
-def _query(index: Any, key: str, since: str, before: str) -> Iterator[str]:
+def _query(index: Any, key: str, since: str, before: str, page_size: int) -> Iterator[str]:
     if before <= since:
         return
     # BETWEEN is the only range DynamoDB knows and takes both ends, so the one that the last page ended with is passed over.
     keys = MessageRecord.position.between(since, before)
-    for record in index.query(key, keys, scan_index_forward=False, page_size=100):
+    for record in index.query(key, keys, scan_index_forward=False, page_size=page_size):
         if record.position < before:
             yield record.position
 
 
-def _messages(positions: Iterator[str]) -> Iterator[tuple[str, TextMessage | None]]:
-    """The texts at these positions, fetched by the hundred, which is what BatchGetItem takes."""
-    size = 25  # most pages are short
+def _messages(positions: Iterator[str], limit: int) -> Iterator[tuple[str, TextMessage | None]]:
+    """The texts at these positions: as many as are wanted, then, as some were not, by the hundred, which BatchGetItem takes."""
+    size = limit
     while batch := list(islice(positions, size)):
         ids = [position.split("#")[1] for position in batch]
         fetched = {record.id: to_message(record) for record in MessageRecord.batch_get(ids, consistent_read=True)}

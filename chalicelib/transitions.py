@@ -206,7 +206,8 @@ def received(message: TextMessage, receipt: DeliveryReceipt, now: datetime) -> T
         segments=receipt.segments or message.segments,
     )
     outcome = "applied" if moved else "duplicate" if message.status is receipt.status else "stale"
-    entry = receipt_entry(receipt, outcome, now)
+    # With its price even if that was known before, since a receipt that is written unread cannot tell: the first one counts.
+    entry = replace(receipt_entry(receipt, outcome, now), price=receipt.price if moved else None)
     return _changed(message, known, entry, receipt.status if moved else message.status, receipt.error, now)
 
 
@@ -253,7 +254,7 @@ def _changed(
     news = known.price != before.price
     signalled = moved or news
     if signalled:
-        entry = replace(entry, became=status, price=known.price if news else None)
+        entry = replace(entry, became=status, price=known.price if news else entry.price)
     over = entry.outcome in ("duplicate", "stale") and len(before.history) >= HISTORY_LIMIT and not signalled
     return replace(
         known,

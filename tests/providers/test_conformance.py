@@ -194,7 +194,9 @@ def test_the_callbacks_url_leads_back_to_the_text(name: str, outgoing: Any) -> N
     assert url.startswith(f"https://sms.example.com/api/callback/{name}/")
     request = provider.build_request(message)
     sent = {*(request.form or {}).values(), *re.findall(r'"([^"]*)"', _json_of(request))}
-    assert url in {value.partition("#")[0] for value in sent}  # a fragment tells the provider how to repeat, and stays with it
+    assert url in {
+        value.partition("#")[0] for value in sent
+    }  # a fragment tells the provider how to repeat, and stays with it
     assert provider.ticket_of(Callback("POST", url, ticket=url.rpartition("/")[2])) == message.id
 
 
