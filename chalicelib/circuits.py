@@ -62,6 +62,9 @@ def failed(provider: str, now: datetime) -> None:
     silent = time.monotonic() - _succeeded_at.get(provider, float("-inf")) > SILENT
     if _in_a_row[provider] < IN_A_ROW and not silent:
         return
+    known = (_memory.circuits or {}).get(provider, Circuit())
+    if known.share(now) == 0:  # left out already: where there is no other, every text would write to its one item
+        return
     try:
         circuit = store_circuits.fail(provider, now)
     except StoreUnavailable:

@@ -222,6 +222,14 @@ def test_one_failure_among_many_successes_is_no_evidence(stage, requests_made):
     assert requests_made["UpdateItem"] == 0
 
 
+def test_who_is_left_out_already_is_not_counted_against_again(stage, requests_made):
+    """Where a stage has no other provider, every text of an outage would write to the one item."""
+    fail()
+    requests_made.clear()
+    fail(100)
+    assert not requests_made
+
+
 def test_when_every_provider_is_left_out_the_first_is_tried_all_the_same(http, stage):
     for _ in range(3):
         for name in ("first", "second", "third"):
