@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, TTLAttribute, UnicodeAttribute
+from pynamodb.connection.table import TableConnection
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
@@ -23,18 +24,23 @@ from chalicelib.attributes import (
     StringsAttribute,
     TimeAttribute,
 )
+from chalicelib.aws import tables_client
 from chalicelib.config import settings
 from chalicelib.encoding import Encoding
 from chalicelib.messages import Direction, Priority
 from chalicelib.status import Status
 
 
-class _Meta:
-    """Timeouts for a store that answers in milliseconds: a Lambda must not wait longer for it than its caller does."""
+class _Record(Model):
+    """A model that does not make a client of its own, as PynamoDB has it, but uses the one of all tables."""
 
-    connect_timeout_seconds = 2
-    read_timeout_seconds = 5
-    max_retry_attempts = 2
+    @classmethod
+    def _get_connection(cls) -> TableConnection:
+        made = cls._connection is not None
+        table = super()._get_connection()
+        if not made:
+            table.connection._client = tables_client()  # there is no public way to give it one (PynamoDB 6.1)
+        return table
 
 
 class ByRecipient(GlobalSecondaryIndex[Any]):
@@ -70,10 +76,10 @@ class Due(GlobalSecondaryIndex[Any]):
     due_at = TimeAttribute(range_key=True)
 
 
-class MessageRecord(Model):
+class MessageRecord(_Record):
     """One text. Attributes have the names and the types of TextMessage, but for the key and those of the indexes."""
 
-    class Meta(_Meta):
+    class Meta:
         table_name = settings().resource("messages")
 
     id = UnicodeAttribute(hash_key=True, attr_name="message_id")
@@ -129,13 +135,13 @@ class MessageRecord(Model):
     due = Due()
 
 
-class ProviderReferenceRecord(Model):
+class ProviderReferenceRecord(_Record):
     """`provider#id` to our message, and receipts that wait for a message to claim them; gone after their time.
 
     Also what else is shared between Lambdas for a while: when a sender is free again, how a provider fares.
     """
 
-    class Meta(_Meta):
+    class Meta:
         table_name = settings().resource("provider-references")
 
     reference = UnicodeAttribute(hash_key=True)
@@ -149,10 +155,10 @@ class ProviderReferenceRecord(Model):
     expires_on = TTLAttribute(null=True)
 
 
-class ApiKeyRecord(Model):
+class ApiKeyRecord(_Record):
     """One API key: its public part, and the hash of its secret."""
 
-    class Meta(_Meta):
+    class Meta:
         table_name = settings().resource("api-keys")
 
     key_id = UnicodeAttribute(hash_key=True)

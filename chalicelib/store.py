@@ -32,7 +32,8 @@ from chalicelib.messages import (
 )
 from chalicelib.models import Due, MessageRecord
 from chalicelib.status import FINAL, RANK, Status
-from chalicelib.store_table import Refused, put, put_all, translated, update
+from chalicelib.store_table import Refused, put, put_all, translated, update, update_unread
+from chalicelib.store_update import Update
 from chalicelib.transitions import overheard, priced_later, receipt_entry, received
 
 FIELDS = tuple(field.name for field in fields(TextMessage))
@@ -146,35 +147,32 @@ def _advance_unread(
     message_id: str, provider: str, receipt: DeliveryReceipt, now: datetime, price_due: datetime | None
 ) -> None:
     """What `transitions.received` does to a text that the receipt moves forward, as one expression."""
-    new = receipt.status
-    record = MessageRecord
-    condition = (record.provider == provider) & (record.rank < RANK[new])
+    new, move = receipt.status, Update(MessageRecord)
+    move.require("provider", "=", provider)
+    move.require("rank", "<", RANK[new])
     if receipt.per_segment:
-        alone = 1 if receipt.segments in (None, 1) else 0  # of several segments none speaks for all
-        condition = condition & (record.segments == alone) & (record.is_counted == True)  # noqa: E712
+        move.require("segments", "=", 1 if receipt.segments in (None, 1) else 0)  # of several none speaks for all
+        move.require("is_counted", "=", True)
     if new is Status.CANCELED:
-        condition = condition & (record.rank == RANK[Status.CREATED])
-    actions = [
-        record.status.set(new),
-        record.rank.set(RANK[new]),
-        record.updated_on.set(now),
-        record.history.set(record.history.append([_signalled(receipt_entry(receipt, "applied", now), receipt)])),
-        record.sequence.set(record.sequence + 1),
-        record.revision.set(record.revision + 1),
-        _assign("error", receipt.error),
-    ]
+        move.require("rank", "=", RANK[Status.CREATED])
+    move.set("status", new)
+    move.set("rank", RANK[new])
+    move.set("updated_on", now)
+    move.append("history", (_signalled(receipt_entry(receipt, "applied", now), receipt),))
+    move.add("sequence", 1)
+    move.add("revision", 1)
+    move.set("error", receipt.error)
     if receipt.price is not None:
-        actions.append(record.price.set(record.price | receipt.price))
+        move.set_once("price", receipt.price)
     if receipt.segments is not None:
-        actions.append(record.segments.set(receipt.segments))
+        move.set("segments", receipt.segments)
     if receipt.currency is not None:
-        actions.append(record.currency.set(record.currency | receipt.currency))
-    if new in FINAL and price_due:
-        actions += [record.due_at.set(price_due), record.due_shard.set(due_shard(message_id))]
-    elif new in FINAL:
-        actions += [record.due_at.remove(), record.due_shard.remove()]
+        move.set_once("currency", receipt.currency)
+    if new in FINAL:
+        move.set("due_at", price_due)
+        move.set("due_shard", due_shard(message_id) if price_due else None)
     with _conflicting():
-        update(MessageRecord(message_id), actions, condition)
+        update_unread(MessageRecord, message_id, move)
 
 
 def _signalled(entry: HistoryEntry, receipt: DeliveryReceipt) -> HistoryEntry:

@@ -13,6 +13,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
 from chalicelib.errors import StoreUnavailable, TextMessageError
+from chalicelib.store_update import Update
 
 
 class Refused(TextMessageError):
@@ -46,7 +47,14 @@ def update(record: Model, actions: Sequence[Action], condition: Condition, **opt
     return _write(record, "UpdateItem", {**kwargs, **options})
 
 
-def _write(record: Model, operation: str, kwargs: dict[str, Any]) -> dict[str, Any]:
+def update_unread(record: type[Model], key: str, change: Update) -> None:
+    """Change an item that was not read before. Raises Refused, StoreUnavailable."""
+    (name,) = (one.attr_name for one in record.get_attributes().values() if one.is_hash_key)
+    where = {"TableName": record.Meta.table_name, "Key": {name: {"S": key}}}
+    _write(record, "UpdateItem", {**where, **change.parameters(), "ReturnValuesOnConditionCheckFailure": "ALL_OLD"})
+
+
+def _write(record: Model | type[Model], operation: str, kwargs: dict[str, Any]) -> dict[str, Any]:
     # Model.save and Model.update cannot ask for the stored item on refusal (PynamoDB 6.1); the connection below them can.
     connection = record._get_connection().connection
     with translated():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from chalice.app import Blueprint, DynamoDBEvent
 
 from chalicelib.config import messages_stream_arn
-from chalicelib.relay import relay
 
 streams = Blueprint(__name__)
 
@@ -13,4 +12,7 @@ streams = Blueprint(__name__)
 @streams.on_dynamodb_record(stream_arn=messages_stream_arn(), starting_position="TRIM_HORIZON", batch_size=100)
 def on_message_change(event: DynamoDBEvent) -> None:
     """Publish what changed, in order per message."""
+    # Here: the API's Lambda imports this module too, only to know the handler's name.
+    from chalicelib.relay import relay
+
     relay(record for record in event)

@@ -11,7 +11,7 @@ import stand_ins
 from botocore.endpoint import Endpoint
 from racing import LONGEST, Gate
 
-from chalicelib import dispatching, models, signals, store
+from chalicelib import aws, dispatching, models, signals, store
 from chalicelib.compose import compose
 from chalicelib.messages import Submission
 from chalicelib.providers.dummy import Dummy
@@ -53,10 +53,12 @@ def connections(dynamodb_url):
     made = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url)
+        aws.tables_client.cache_clear()
         for record in RECORDS:
             patch.setattr(record, "_connection", None)
             made[record] = record._get_connection()
             assert made[record].connection.client.meta.endpoint_url == dynamodb_url
+    aws.tables_client.cache_clear()
     return made
 
 
