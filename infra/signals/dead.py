@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -15,13 +15,14 @@ from chalicelib.replaying import changes_of
 from chalicelib.signals import publish
 from chalicelib.store_once import REDRIVEN
 from infra.errors import Stopped
-from infra.signals import handing
+from infra.signals import handing, readers
 from infra.signals.place import Place
 from infra.stack import Show
 
 #: Queues whose entries go back to another queue as they are, and that queue.
 BACK = {"outbox-dead": "outbox", "sandbox-dead": "sandbox"}
 SHOWN = 200  # entries of a queue that are looked at for their reasons
+PAGES = 20  # of the stream that are read for one batch
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ def queues(place: Place) -> Iterator[DeadQueue]:
             if is_dead(name):
                 asked = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
                 attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=asked)["Attributes"]
-                yield DeadQueue(name, sum(int(attributes[one]) for one in asked), _reasons(sqs, url))
+                count = sum(int(attributes[one]) for one in asked)
+                yield DeadQueue(name, count, _reasons(sqs, url, min(count, SHOWN)))
 
 
 def is_dead(name: str) -> bool:
@@ -55,16 +57,18 @@ def redrive(place: Place, name: str, show: Show) -> int:
     if not is_dead(name):
         raise Stopped(f"'{name}' is no dead-letter queue; see: make dlq STAGE={place.stage}")
     url, sqs, count = place.queue_url(name), place.client("sqs"), 0
-    put_back = _way_back(place, name)
+    put_back, left = _way_back(place, name), []
     for entry in _entries(sqs, url, hide=60):
         try:
             put_back(entry)
-        except Stopped as stopped:
-            show(f"left where it is: {stopped}")
+        except Exception as error:  # whatever is wrong with one, those behind it are put back
+            show(f"left where it is: {error}")
+            left.append(entry)
             continue
         sqs.delete_message(QueueUrl=url, ReceiptHandle=entry["ReceiptHandle"])
         count += 1
         show(f"{count} put back")
+    _show_again(sqs, url, left)
     return count
 
 
@@ -73,14 +77,16 @@ def _way_back(place: Place, name: str) -> Callable[[Mapping[str, Any]], None]:
         return lambda entry: _send(place, BACK[name], entry["Body"])
     if name == "webhooks-dead":
         return lambda entry: _send(place, "webhooks", _afresh(entry["Body"]))
-    return lambda entry: _put_back(place, entry)
+    if name == "attached-dead":
+        return lambda entry: _put_back(place, entry, _call_reader)
+    return lambda entry: _put_back(place, entry, _tell_batch_again)
 
 
-def _put_back(place: Place, entry: Mapping[str, Any]) -> None:
+def _put_back(place: Place, entry: Mapping[str, Any], put_back_batch: Callable[[Place, Any], None]) -> None:
     """An event, in Lambda's envelope or in that of the bus, or a pointer to changes."""
     body = json.loads(entry["Body"])
     if "DDBStreamBatchInfo" in body:
-        _tell_again(place, _messages_of_batch(place, body["DDBStreamBatchInfo"]))
+        put_back_batch(place, body)
     elif "requestPayload" in body:
         event = {**body["requestPayload"], "resources": [REDRIVEN]}
         handing.hand_over(place, body["requestContext"]["functionArn"].removesuffix(":$LATEST"), event)
@@ -99,37 +105,76 @@ def _tell_again(place: Place, wanted: list[tuple[str, int]]) -> None:
     for message_id, sequence in wanted:
         message = store.get(message_id)
         found = [change for change in changes_of(message) if sequence in (0, change.sequence)]
+        if not found:
+            raise Stopped(f"text {message_id} has no change {sequence or 'that was signalled'}")
         if failed := publish(found):
             raise Stopped(f"the event bus refused it again: {failed[0][1]}")
         enqueue(letter for change in found for letter in letters(message, change))
 
 
-def _messages_of_batch(place: Place, batch: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """The texts in a batch that the stream gave up. The stream keeps them for 24 hours."""
-    streams = place.client("dynamodbstreams")
+def _tell_batch_again(place: Place, body: Mapping[str, Any]) -> None:
+    """What the stage's own reader gave up, to everybody."""
+    records = _records(place, body["DDBStreamBatchInfo"])
+    ids = [record["dynamodb"]["Keys"]["message_id"]["S"] for record in records]
+    _tell_again(place, [(message_id, 0) for message_id in dict.fromkeys(ids)])
+
+
+def _call_reader(place: Place, body: Mapping[str, Any]) -> None:
+    """What another reader of the stream gave up, to that one alone, through the filter that it has now."""
+    arn = body["requestContext"]["functionArn"].removesuffix(":$LATEST")
+    mine = [one for one in readers.attached(place) if readers.same(one["FunctionArn"], arn)]
+    wanted = [status for one in mine for status in readers.statuses_of(one)]
+    found = _records(place, body["DDBStreamBatchInfo"])
+    records = [one for one in found if not wanted or _status(one) in wanted]
+    if records:
+        handing.call(place, arn, {"Records": records})
+
+
+def _status(record: Mapping[str, Any]) -> str | None:
+    status: str | None = record["dynamodb"].get("NewImage", {}).get("status", {}).get("S")
+    return status
+
+
+def _records(place: Place, batch: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The records of a batch that was given up, as Lambda gets them. The stream keeps them for 24 hours."""
+    streams, found = place.client("dynamodbstreams"), []
     where = {"StreamArn": batch["streamArn"], "ShardId": batch["shardId"]}
+    first, last = batch["startSequenceNumber"], int(batch["endSequenceNumber"])
     try:
         iterator = streams.get_shard_iterator(
-            **where, ShardIteratorType="AT_SEQUENCE_NUMBER", SequenceNumber=batch["startSequenceNumber"]
-        )["ShardIterator"]
-        records = streams.get_records(ShardIterator=iterator, Limit=batch["batchSize"])["Records"]
-    except streams.exceptions.TrimmedDataAccessException:
+            **where, ShardIteratorType="AT_SEQUENCE_NUMBER", SequenceNumber=first
+        ).get("ShardIterator")
+        for _ in range(PAGES):  # a page may be empty, and more follow
+            page = streams.get_records(ShardIterator=iterator) if iterator else {"Records": []}
+            found += [one for one in page["Records"] if int(one["dynamodb"]["SequenceNumber"]) <= last]
+            iterator = page.get("NextShardIterator")
+            if found and int(found[-1]["dynamodb"]["SequenceNumber"]) >= last:
+                break
+    except (streams.exceptions.TrimmedDataAccessException, streams.exceptions.ResourceNotFoundException):
         since = batch["approximateArrivalOfFirstRecord"]
         raise Stopped(f"the stream keeps nothing that is older than a day: make replay SINCE={since}") from None
-    ids = [record["dynamodb"]["Keys"]["message_id"]["S"] for record in records]
-    return [(message_id, 0) for message_id in dict.fromkeys(ids)]
+    for record in found:  # boto3 made a datetime of what Lambda is given as seconds
+        record["dynamodb"]["ApproximateCreationDateTime"] = record["dynamodb"][
+            "ApproximateCreationDateTime"
+        ].timestamp()
+    return [{**record, "eventSourceARN": batch["streamArn"]} for record in found]
 
 
-def _reasons(sqs: Any, url: str) -> dict[str, int]:
+def _reasons(sqs: Any, url: str, shown: int) -> dict[str, int]:
     """The reasons of the first entries, and how often each stands; they are only looked at, and go back at once."""
-    entries = list(islice(_entries(sqs, url, hide=30), SHOWN))
+    entries = list(islice(_entries(sqs, url, hide=30), shown))
+    _show_again(sqs, url, entries)
+    return dict(Counter(map(_reason, entries)))
+
+
+def _show_again(sqs: Any, url: str, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Hide entries no longer."""
     for start in range(0, len(entries), 10):
         back = [
             {"Id": str(number), "ReceiptHandle": entry["ReceiptHandle"], "VisibilityTimeout": 0}
             for number, entry in enumerate(entries[start : start + 10])
         ]
         sqs.change_message_visibility_batch(QueueUrl=url, Entries=back)
-    return dict(Counter(map(_reason, entries)))
 
 
 def _reason(entry: Mapping[str, Any]) -> str:
@@ -156,8 +201,9 @@ def _entries(sqs: Any, url: str, hide: int) -> Iterator[dict[str, Any]]:
     """Each entry once, hidden from others for so many seconds."""
     seen: set[str] = set()
     while True:
-        asked = {"MaxNumberOfMessages": 10, "VisibilityTimeout": hide, "MessageAttributeNames": ["All"]}
-        found = sqs.receive_message(QueueUrl=url, **asked).get("Messages", [])
+        # Without a wait SQS asks a part of its servers only, and may find nothing where there is something.
+        asked = {"MaxNumberOfMessages": 10, "WaitTimeSeconds": 1, "VisibilityTimeout": hide}
+        found = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"], **asked).get("Messages", [])
         new = [entry for entry in found if entry["MessageId"] not in seen]
         if not new:
             return

@@ -52,3 +52,11 @@ def hand_over(place: Place, arn: str, event: Mapping[str, Any]) -> None:
         client.start_execution(stateMachineArn=arn, input=text)
     else:
         raise Stopped(f"nothing can be handed to {arn}")
+
+
+def call(place: Place, arn: str, event: Mapping[str, Any]) -> None:
+    """Call a function and wait for it, as a stream does, which goes on only after it. Raises Stopped when it fails."""
+    answer = place.client("lambda").invoke(FunctionName=arn, Payload=json.dumps(event).encode())
+    if answer.get("FunctionError"):
+        said = json.loads(answer["Payload"].read() or b"{}") or {}
+        raise Stopped(f"{said.get('errorType', 'it failed')}: {said.get('errorMessage', '')}"[:200])

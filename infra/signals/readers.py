@@ -9,7 +9,7 @@ from typing import Any
 
 from infra import events
 from infra.errors import Stopped
-from infra.signals.place import Place
+from infra.signals.place import Place, permitted
 
 #: More readers of a shard throttle each other: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
 SLOTS = 2
@@ -21,7 +21,7 @@ def attach(place: Place, arn: str, statuses: Sequence[str]) -> str:
     if ":lambda:" not in arn:
         raise Stopped("only a Lambda function can read the stream; others attach with VIA=bus")
     aws_lambda, known = place.client("lambda"), attached(place)
-    mine = next((one for one in known if _same(one["FunctionArn"], arn)), None)
+    mine = next((one for one in known if same(one["FunctionArn"], arn)), None)
     if mine is None and len(known) >= SLOTS:
         readers = ", ".join(one["FunctionArn"].rpartition(":")[2] for one in known)
         raise Stopped(
@@ -38,23 +38,26 @@ def attach(place: Place, arn: str, statuses: Sequence[str]) -> str:
         "DestinationConfig": {"OnFailure": {"Destination": place.queue_arn("attached-dead")}},
     }
     if mine:
-        aws_lambda.update_event_source_mapping(UUID=mine["UUID"], **wanted)
+        permitted(aws_lambda.update_event_source_mapping, UUID=mine["UUID"], **wanted)
         return str(mine["UUID"])
-    made = aws_lambda.create_event_source_mapping(
-        EventSourceArn=place.stream_arn, StartingPosition="TRIM_HORIZON", **wanted
+    made = permitted(
+        aws_lambda.create_event_source_mapping,
+        EventSourceArn=place.stream_arn,
+        StartingPosition="TRIM_HORIZON",
+        **wanted,
     )
     return str(made["UUID"])
 
 
 def detach(place: Place, arn: str) -> bool:
     """Remove a function's mapping and its permission; False when there is none."""
-    mine = [one for one in attached(place) if _same(one["FunctionArn"], arn)]
+    mine = [one for one in attached(place) if same(one["FunctionArn"], arn)]
     for one in mine:
         place.client("lambda").delete_event_source_mapping(UUID=one["UUID"])
     if mine:
         iam = place.client("iam")
         with suppress(iam.exceptions.NoSuchEntityException):  # somebody took it away
-            iam.delete_role_policy(RoleName=_role_of(place, arn), PolicyName=POLICY)
+            iam.delete_role_policy(RoleName=place.role_of(arn), PolicyName=POLICY)
     return bool(mine)
 
 
@@ -86,18 +89,9 @@ def _permit(place: Place, arn: str) -> None:
         {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": place.queue_arn("attached-dead")},
     ]
     document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    place.client("iam").put_role_policy(RoleName=_role_of(place, arn), PolicyName=POLICY, PolicyDocument=document)
+    place.client("iam").put_role_policy(RoleName=place.role_of(arn), PolicyName=POLICY, PolicyDocument=document)
 
 
-def _role_of(place: Place, arn: str) -> str:
-    aws_lambda = place.client("lambda")
-    try:
-        role = aws_lambda.get_function_configuration(FunctionName=arn)["Role"]
-    except aws_lambda.exceptions.ResourceNotFoundException:
-        raise Stopped(f"there is no function {arn}") from None
-    return str(role).rpartition("/")[2]
-
-
-def _same(one: str, other: str) -> bool:
+def same(one: str, other: str) -> bool:
     """Whether two ARNs, or names, are of one function."""
     return one.rpartition(":function:")[2].partition(":")[0] == other.rpartition(":function:")[2].partition(":")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra.errors import Stopped
+from infra.signals import failures
 from infra.signals.place import Place
 
 #: EventBridge tries for so long; then the event goes to `attached-dead`.
@@ -25,9 +27,17 @@ TARGETS = {
 
 
 def name_of(place: Place, arn: str) -> str:
-    """The rule's name: the same for the same target, so that attaching again changes what is there."""
+    """The name of the rule that a target has, so that attaching again changes what is there; else one that is free."""
+    events, prefix = place.client("events"), place.resource("to-")
+    mine = events.list_rule_names_by_target(TargetArn=arn)["RuleNames"]
+    if found := next((name for name in mine if name.startswith(prefix)), None):
+        return str(found)
     last = re.sub(r"[^A-Za-z0-9_-]", "-", re.split(r"[:/]", arn)[-1])
-    return place.resource(f"to-{last}")[:64]
+    name = f"{prefix}{last}"[:64]
+    with suppress(events.exceptions.ResourceNotFoundException):
+        if events.list_targets_by_rule(Rule=name)["Targets"]:  # of a queue, say, that is called as this function is
+            return f"{name[:55]}-{hashlib.sha256(arn.encode()).hexdigest()[:8]}"
+    return name
 
 
 def attach(place: Place, arn: str, statuses: Sequence[str], role: str | None = None) -> str:
@@ -52,6 +62,8 @@ def attach(place: Place, arn: str, statuses: Sequence[str], role: str | None = N
     answer = events.put_targets(Rule=name, Targets=[target])
     if answer.get("FailedEntryCount"):
         raise Stopped(f"the event bus does not take {arn}: {answer['FailedEntries'][0].get('ErrorMessage')}")
+    if service == "lambda":
+        failures.keep(place, arn)
     return name
 
 
@@ -65,6 +77,8 @@ def detach(place: Place, arn: str) -> bool:
     events.remove_targets(Rule=name, Ids=["target"])
     events.delete_rule(Name=name)
     _forbid(place, service_of(arn), arn, name)
+    if service_of(arn) == "lambda":
+        failures.keep_no_more(place, arn)
     return True
 
 

@@ -70,7 +70,7 @@ def test_twilios_callbacks_are_signed_as_its_own_package_wants_it(carrier, custo
     url = f"{customer.url}/callback/twilio/{REFERENCE}"
     twilio(carrier, StatusCallback=f"{url}#rc=5")
     requests_made = customer.wait(2)
-    assert [one.params["MessageStatus"] for one in requests_made] == ["sent", "delivered"]
+    assert {one.params["MessageStatus"] for one in requests_made} == {"sent", "delivered"}
     for one in requests_made:
         assert RequestValidator(TOKEN).validate(url, one.params, one.headers["X-Twilio-Signature"])
         assert not RequestValidator("other").validate(url, one.params, one.headers["X-Twilio-Signature"])
@@ -114,12 +114,14 @@ def test_telnyx_refuses_in_its_own_words(carrier, changes, status, code):
 def test_telnyxs_webhooks_are_signed_as_its_own_package_wants_it(carrier, customer):
     url = f"{customer.url}/callback/telnyx/{REFERENCE}"
     telnyx(carrier, webhook_url=url)
-    for one, status in zip(customer.wait(2), ["sent", "delivered"], strict=True):
+    came = customer.wait(2)
+    statuses = {one.params["data"]["payload"]["to"][0]["status"] for one in came}
+    assert statuses == {"sent", "delivered"}  # in any order: each has a thread of its own
+    for one in came:
         verify_webhook_signature(one.body, dict(one.headers), public_key(SEED))
         with pytest.raises(WebhookVerificationError):
             verify_webhook_signature(one.body + b" ", dict(one.headers), public_key(SEED))
-        payload = one.params["data"]["payload"]
-        assert (payload["to"][0]["status"], payload["webhook_url"]) == (status, url)
+        assert one.params["data"]["payload"]["webhook_url"] == url
 
 
 def test_telnyx_marks_who_opts_out(carrier, customer):
