@@ -18,6 +18,7 @@ from rich.console import Console
 
 from bench.figures import Figure
 from bench.report import broken, table, write
+from localdev.signals import exit_cleanly
 
 #: What is measured, in this order; each has `measure(quick, say)`.
 PARTS = ("package", "lambdas", "pipeline", "growth", "keys", "cost")
@@ -25,6 +26,7 @@ PARTS = ("package", "lambdas", "pipeline", "growth", "keys", "cost")
 
 def main() -> int:
     """The command line."""
+    exit_cleanly()
     parser = argparse.ArgumentParser(
         prog="python -m bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
