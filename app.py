@@ -18,7 +18,19 @@ from chalicelib.blueprints.webhooks import webhooks
 app = Chalice(app_name="smsignal")
 app.register_middleware(as_problems, "http")
 
-for blueprint in (send, messages, callbacks, health, providers, outbox, aws_eum, sandbox, streams, subscribers, webhooks):
+for blueprint in (
+    send,
+    messages,
+    callbacks,
+    health,
+    providers,
+    outbox,
+    aws_eum,
+    sandbox,
+    streams,
+    subscribers,
+    webhooks,
+):
     app.register_blueprint(blueprint)
 
 refuse_other_methods(app)

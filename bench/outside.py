@@ -1,4 +1,4 @@
-"""What stands outside of the functions that are measured: a provider that takes every text, and the parameter store with its secret.
+"""What stands outside of what is measured: a provider that takes every text, and the parameter store with its secret.
 
 Both are one small HTTP server on 127.0.0.1, and every subject asks it for the same.
 """
@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 HOST = "127.0.0.1"
-SIGNATURE_SECRET = "bench-signature-secret"  # noqa: S105 - it signs what this machine sends to itself
+SIGNATURE_SECRET = "bench-signature-secret"  # of what this machine sends to itself
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The unpacked Lambda packages of everything that is measured, made below out/bench.
 
 smsignal's is what `make package` makes. The others' are their file and what it needs of the packages that are installed here, as
-`pip install --target` would lay it down for Lambda; like smsignal's they hold no bytecode.
+`pip install --target` would lay it down. Their own tools ship no bytecode; smsignal does, so each is made in both forms.
 """
 
 from __future__ import annotations
@@ -17,12 +17,22 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from bench.runtime import Package
+from infra.bytecode import add_bytecode
 from infra.package import package
 from infra.paths import OUT, ROOT
+from localdev.processes import alone
 
 FOLDER = OUT / "bench"
 BENCH = ROOT / "bench"
 RECEIPT = BENCH / "peers" / "receipt.py"
+
+
+#: What each peer needs, besides boto3.
+PEERS = {
+    "powertools": ("aws-lambda-powertools",),
+    "fastapi": ("fastapi", "mangum"),
+    "django": ("django", "apig-wsgi"),
+}
 
 
 def runtime() -> Path:
@@ -34,8 +44,9 @@ def runtime() -> Path:
 
 
 def smsignal() -> Package:
-    """smsignal's own, as it is deployed."""
-    made = package("dev", FOLDER / "package")
+    """What `make package` makes."""
+    with alone(OUT):  # where every build of a stage is made
+        made = package("dev", FOLDER / "package")
     folder = _emptied("smsignal")
     with zipfile.ZipFile(made.archive) as archive:
         archive.extractall(folder)
@@ -43,20 +54,13 @@ def smsignal() -> Package:
 
 
 def floor(name: str) -> Package:
-    """A bare Chalice app: `send` or `callback`."""
+    """A bare Chalice app: `send` or `callback`. Its files of Chalice are those that Chalice puts into smsignal's package."""
     folder = _emptied(f"floor-{name}")
     _lay_down(folder, "boto3", *(("requests",) if name == "send" else ()))
-    _add_chalice(folder)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(FOLDER / "smsignal" / "chalice", folder / "chalice", ignore=ignored)
     sources = [BENCH / "floor" / f"{name}_app.py", *((RECEIPT,) if name == "callback" else ())]
     return _with(folder, sources, f"{name}_app.app")
-
-
-#: What each peer needs, besides boto3.
-PEERS = {
-    "powertools": ("aws-lambda-powertools",),
-    "fastapi": ("fastapi", "mangum"),
-    "django": ("django", "apig-wsgi"),
-}
 
 
 def peer(name: str) -> Package:
@@ -66,14 +70,12 @@ def peer(name: str) -> Package:
     return _with(folder, [BENCH / "peers" / name / f"{name}_app.py", RECEIPT], f"{name}_app.handler")
 
 
-def size(folder: Path) -> int:
-    """How many bytes Lambda has to hold."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def version(distribution: str) -> str:
-    """The version of an installed package."""
-    return metadata.version(distribution)
+def compiled(made: Package) -> Package:
+    """The same with bytecode, made as smsignal's is."""
+    folder = _emptied(f"{made.folder.name}-compiled")
+    shutil.copytree(made.folder, folder, copy_function=_copy, dirs_exist_ok=True)
+    add_bytecode(folder)
+    return Package(folder, made.handler, made.runtime)
 
 
 def closure(*names: str) -> list[str]:
@@ -119,17 +121,12 @@ def _lay_down(folder: Path, *names: str) -> None:
                 _copy(Path(str(distribution.locate_file(file))), target)
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path | str, target: Path | str) -> None:
     """A second name for the same file, which is faster than a copy, where the file system lets it be so."""
     try:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
-
-
-def _add_chalice(folder: Path) -> None:
-    """The files of Chalice that it puts into every package by itself."""
-    shutil.copytree(FOLDER / "smsignal" / "chalice", folder / "chalice")
 
 
 def _with(folder: Path, sources: list[Path], handler: str) -> Package:

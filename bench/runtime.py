@@ -64,7 +64,7 @@ class Function:
         self._answers: queue.SimpleQueue[tuple[bool, bytes, float, float]] = queue.SimpleQueue()
         self._server = _Host((HOST, 0), _handler_of(self))
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - `stop` closes it
         command = [*tool, PYTHON, "-S", "-m", "awslambdaric", package.handler]
         self.started_at = time.perf_counter()
         self._process = subprocess.Popen(
@@ -192,7 +192,7 @@ def _handler_of(function: Function) -> type[BaseHTTPRequestHandler]:
 
         def _reply(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
             self.send_response(status)
-            for name, value in (headers | {"Content-Type": "application/json"}).items():
+            for name, value in {**headers, "Content-Type": "application/json"}.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -16,11 +16,10 @@ import boto3
 import yaml
 from botocore.config import Config
 
+from bench.outside import outside
 from infra.paths import ROOT
 from infra.stage import read_stage
 from localdev import dynamodb_local, environment
-
-from bench.outside import outside
 
 STAGE = "dev"
 BATCH = 25  #: items of a BatchWriteItem

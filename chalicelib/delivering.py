@@ -78,14 +78,23 @@ def deliver(body: str) -> None:
     if letter.not_before > now().timestamp() + 1:  # SQS holds nothing back for so long
         enqueue([letter])
         return
-    endpoint = endpoints().get(letter.key_id)
-    if endpoint is None or (endpoint.disabled and endpoint.url == letter.url):
+    endpoint = _endpoint(letter)
+    if endpoint is None:
         log.warning("webhook dropped", extra={**_about(letter), "reason": "its endpoint is disabled or gone"})
         return
     change = StatusChange.from_event(letter.kind, letter.change)
     body_bytes = body_of(change)
     headers = headers_of(change.id, body_bytes, endpoint.secrets, now())
     _handled(letter, endpoint, post(letter.url, headers, body_bytes, loopback=settings().webhooks_to_loopback))
+
+
+def _endpoint(letter: Letter) -> Endpoint | None:
+    """Whose secrets sign a letter; None when it is not to be sent. Nothing is dropped for what was so half a minute ago."""
+    for fresh in (False, True):
+        endpoint = endpoints(fresh=fresh).get(letter.key_id)
+        if endpoint and not (endpoint.disabled and endpoint.url == letter.url):
+            return endpoint
+    return None
 
 
 def _handled(letter: Letter, endpoint: Endpoint, answer: Answer) -> None:

@@ -21,11 +21,14 @@ CACHE_SECONDS = 30.0
 _cache: dict[str, tuple[float, Mapping[str, Endpoint]]] = {}
 
 
-def endpoints() -> Mapping[str, Endpoint]:
-    """All endpoints by the id of their API key, as they were half a minute ago at the most. Raises StoreUnavailable."""
+def endpoints(*, fresh: bool = False) -> Mapping[str, Endpoint]:
+    """All endpoints by the id of their API key, as they were half a minute ago at the most; `fresh`: as they are.
+
+    Raises StoreUnavailable.
+    """
     now = time.monotonic()
     expires, known = _cache.get(KEY, (0.0, {}))
-    if expires <= now:
+    if fresh or expires <= now:
         known, _ = _read()
         _cache[KEY] = (now + CACHE_SECONDS, known)
     return known

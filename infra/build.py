@@ -11,12 +11,13 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from infra.bytecode import add_bytecode, add_bytecode_of_chalice
 from infra.paths import OUT, ROOT
 from infra.policies import Place, rendered_policies
 from infra.stage import Stage
 from infra.vendor import vendored
 
-#: What never ships: bytecode (it would change the package each time it is made) and what editors leave behind.
+#: What never ships: what editors leave behind, and the bytecode of the last run, which names this machine (infra/bytecode.py).
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*~")
 
 
@@ -39,6 +40,7 @@ def _copy_code(project: Path) -> None:
     for path in project.rglob("*"):
         if path.is_file():
             path.chmod(0o644)  # Lambda reads them as another user, whatever the umask here
+    add_bytecode(project / "chalicelib", "chalicelib")
 
 
 def _add_requirements(project: Path) -> None:
@@ -49,6 +51,7 @@ def _add_requirements(project: Path) -> None:
     for path in vendored().iterdir():
         if not (vendor / path.name).exists():
             (vendor / path.name).symlink_to(path)  # Chalice follows it; copying takes longer than all the rest
+    add_bytecode_of_chalice(vendor)
     (project / "requirements.txt").write_text("# Installed already, in vendor/.\n")
 
 

@@ -1,6 +1,6 @@
-"""What runs in Lambda beside our own code: requirements.txt, installed for any machine and without what no function needs.
+"""What runs in Lambda beside our own code: requirements.txt, installed for any machine, trimmed to what functions need, compiled.
 
-Installing takes seconds and gives the same files each time, so it is done once for each requirements.txt and list of services.
+That takes seconds and gives the same files each time, so it is done once for each Python, requirements.txt and list of services.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from infra import bytecode, descriptions
 from infra.errors import Stopped
 from infra.paths import OUT, ROOT
 
@@ -27,7 +28,8 @@ UNNEEDED = ("bin", "boto3/examples", "*.dist-info/RECORD", "*.dist-info/INSTALLE
 
 def vendored() -> Path:
     """The folder with the installed requirements, made when it is not there yet. Raises Stopped."""
-    inputs = REQUIREMENTS.read_bytes() + SERVICES.read_bytes() + Path(__file__).read_bytes()
+    ways = [Path(module).read_bytes() for module in (__file__, bytecode.__file__, descriptions.__file__)]
+    inputs = b"".join([REQUIREMENTS.read_bytes(), SERVICES.read_bytes(), *ways, sys.version.encode()])
     folder = OUT / f"vendor-{hashlib.sha256(inputs).hexdigest()[:12]}"
     if not folder.is_dir():
         OUT.mkdir(parents=True, exist_ok=True)
@@ -36,6 +38,7 @@ def vendored() -> Path:
             _install(new)
             _trim(new)
             _make_readable(new)
+            bytecode.add_bytecode(new)
             if not folder.is_dir():  # another build may have been faster
                 new.rename(folder)
     return folder
@@ -69,6 +72,7 @@ def _trim(folder: Path) -> None:
         for service in data.iterdir():
             if service.is_dir() and service.name not in kept:
                 shutil.rmtree(service)
+    descriptions.shorten(folder / "botocore" / "data", kept)
 
 
 def _remove(path: Path) -> None:

@@ -13,7 +13,6 @@ from infra.signals.place import Place, permitted
 
 #: More readers of a shard throttle each other: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
 SLOTS = 2
-POLICY = "smsignal-stream"
 
 
 def attach(place: Place, arn: str, statuses: Sequence[str]) -> str:
@@ -57,7 +56,7 @@ def detach(place: Place, arn: str) -> bool:
     if mine:
         iam = place.client("iam")
         with suppress(iam.exceptions.NoSuchEntityException):  # somebody took it away
-            iam.delete_role_policy(RoleName=place.role_of(arn), PolicyName=POLICY)
+            iam.delete_role_policy(RoleName=place.role_of(arn), PolicyName=place.resource("stream"))
     return bool(mine)
 
 
@@ -89,7 +88,9 @@ def _permit(place: Place, arn: str) -> None:
         {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": place.queue_arn("attached-dead")},
     ]
     document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    place.client("iam").put_role_policy(RoleName=place.role_of(arn), PolicyName=POLICY, PolicyDocument=document)
+    place.client("iam").put_role_policy(
+        RoleName=place.role_of(arn), PolicyName=place.resource("stream"), PolicyDocument=document
+    )
 
 
 def same(one: str, other: str) -> bool:

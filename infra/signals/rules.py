@@ -63,7 +63,7 @@ def attach(place: Place, arn: str, statuses: Sequence[str], role: str | None = N
     if answer.get("FailedEntryCount"):
         raise Stopped(f"the event bus does not take {arn}: {answer['FailedEntries'][0].get('ErrorMessage')}")
     if service == "lambda":
-        failures.keep(place, arn)
+        failures.keep(place, arn, name)
     return name
 
 
@@ -78,7 +78,7 @@ def detach(place: Place, arn: str) -> bool:
     events.delete_rule(Name=name)
     _forbid(place, service_of(arn), arn, name)
     if service_of(arn) == "lambda":
-        failures.keep_no_more(place, arn)
+        failures.keep_no_more(place, arn, name)
     return True
 
 

@@ -23,8 +23,8 @@ from chalicelib.errors import (
     SenderRefused,
     SubmissionError,
 )
-from chalicelib.messages import DeliveryReceipt, IncomingText, MessageError, Part, Submission
 from chalicelib.http import HttpResponse
+from chalicelib.messages import DeliveryReceipt, IncomingText, MessageError, Part, Submission
 from chalicelib.providers.base import Callback
 from chalicelib.providers.vonage import Vonage
 from chalicelib.status import Status
