@@ -172,7 +172,7 @@ def _advance_unread(
         move.set("due_at", price_due)
         move.set("due_shard", due_shard(message_id) if price_due else None)
     with _conflicting():
-        update_unread(MessageRecord, message_id, move)
+        update_unread(MessageRecord, {MessageRecord.id.attr_name: {"S": message_id}}, move)
 
 
 def _signalled(entry: HistoryEntry, receipt: DeliveryReceipt) -> HistoryEntry:

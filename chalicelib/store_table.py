@@ -27,7 +27,7 @@ class Refused(TextMessageError):
 def put(record: Model, condition: Condition) -> None:
     """Store a whole item. Raises Refused, StoreUnavailable."""
     kwargs = record.get_save_kwargs_from_instance(condition=condition, return_values_on_condition_failure="ALL_OLD")
-    _write(record, "PutItem", kwargs)
+    _write(record, "put_item", kwargs)
 
 
 def put_all(records: Sequence[Model], condition: Condition) -> None:
@@ -36,7 +36,7 @@ def put_all(records: Sequence[Model], condition: Condition) -> None:
     Raises Refused when one of them cannot be, StoreUnavailable.
     """
     puts = [{"Put": record.get_save_kwargs_from_instance(condition=condition)} for record in records]
-    _write(records[0], "TransactWriteItems", {"TransactItems": puts, "ClientRequestToken": uuid4().hex})
+    _write(records[0], "transact_write_items", {"TransactItems": puts, "ClientRequestToken": uuid4().hex})
 
 
 def update(record: Model, actions: Sequence[Action], condition: Condition, **options: str) -> dict[str, Any]:
@@ -44,21 +44,20 @@ def update(record: Model, actions: Sequence[Action], condition: Condition, **opt
     kwargs = record.get_update_kwargs_from_instance(
         list(actions), condition=condition, return_values_on_condition_failure="ALL_OLD"
     )
-    return _write(record, "UpdateItem", {**kwargs, **options})
+    return _write(record, "update_item", {**kwargs, **options})
 
 
-def update_unread(record: type[Model], key: str, change: Update) -> None:
+def update_unread(record: type[Model], key: dict[str, Any], change: Update) -> None:
     """Change an item that was not read before. Raises Refused, StoreUnavailable."""
-    (name,) = (one.attr_name for one in record.get_attributes().values() if one.is_hash_key)
-    where = {"TableName": record.Meta.table_name, "Key": {name: {"S": key}}}
-    _write(record, "UpdateItem", {**where, **change.parameters(), "ReturnValuesOnConditionCheckFailure": "ALL_OLD"})
+    where = {"TableName": record.Meta.table_name, "Key": key}
+    _write(record, "update_item", {**where, **change.parameters(), "ReturnValuesOnConditionCheckFailure": "ALL_OLD"})
 
 
 def _write(record: Model | type[Model], operation: str, kwargs: dict[str, Any]) -> dict[str, Any]:
-    # Model.save and Model.update cannot ask for the stored item on refusal (PynamoDB 6.1); the connection below them can.
-    connection = record._get_connection().connection
+    # Model.save and Model.update cannot ask for the stored item on refusal (PynamoDB 6.1); the client below them can.
+    client: Any = record._get_connection().connection.client
     with translated():
-        answer: dict[str, Any] = connection.dispatch(operation, kwargs)
+        answer: dict[str, Any] = getattr(client, operation)(**kwargs)
     return answer
 
 
@@ -74,8 +73,7 @@ def translated() -> Iterator[None]:
         raise StoreUnavailable(f"the message store did not answer: {why}") from error
     except ClientError as error:
         if error.response["Error"]["Code"] in ("ConditionalCheckFailedException", "TransactionCanceledException"):
-            # PynamoDB copies only the error's code and text; the item is in botocore's own exception, its cause.
-            raise Refused(getattr(error.__cause__, "response", {}).get("Item", {})) from None
+            raise Refused(error.response.get("Item", {})) from None
         raise StoreUnavailable(f"the message store refused: {error.response['Error']['Code']}") from error
     except BotoCoreError as error:
         raise StoreUnavailable(f"the message store did not answer: {type(error).__name__}") from error

@@ -81,7 +81,6 @@ ERRORS: Mapping[str, tuple[ErrorClass, str]] = {
 }
 #: With one of these a `failed` text was turned away, not lost on the way.
 TURNED_AWAY = frozenset({"6", "9", "14", "50", "51", "52", "53"})
-
 CLEANED = str.maketrans("&=", "__")
 METHODS = ("md5hash", "md5", "sha1", "sha256", "sha512")
 #: Vonage repeats a callback for 24 hours, and nobody says whether it signs each attempt anew. A window of minutes could
@@ -277,13 +276,14 @@ def _as_receipt(record: Mapping[str, Any], message_id: str) -> dict[str, str]:
 def _signatures(params: Mapping[str, str], secrets: Sequence[str], method: str) -> list[str]:
     """The signatures that are good for these parameters.
 
-    Vonage's libraries disagree on blank values: Java's leaves them out, Python's signs them. Either is good here, as
-    `parse_callback` takes a blank for nothing. Names are cleaned like Java's, or one could swallow its neighbour.
+    Vonage's libraries disagree on blank values: Java's leaves them out, Python's signs them. Either is good here: a blank is
+    taken for nothing. Names are cleaned like Java's, or one could swallow its neighbour.
     """
     if method not in METHODS:
         raise ConfigurationError(f"vonage: signature_method is one of {', '.join(METHODS)}")
-    texts = {_signed(params), _signed({name: value for name, value in params.items() if value.strip()})}
-    return [_digest(text, _encoded(secret), method) for text in texts for secret in secrets]
+    filled = {name: value for name, value in params.items() if value.strip()}
+    readings = [params] if len(filled) == len(params) else [params, filled]
+    return [_digest(_signed(one), _encoded(secret), method) for one in readings for secret in secrets]
 
 
 def _signed(params: Mapping[str, str]) -> bytes:
