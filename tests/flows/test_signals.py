@@ -14,7 +14,7 @@ from localdev.processes import ROOT
 from localdev.waiting import wait_for
 from tests.flows.ledgers import Logs, Queue, Receiver, by_text, rises
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(900)
 
 EXAMPLE = ROOT / "examples" / "notifications"
 ENDS = ("delivered", "undelivered", "rejected", "expired")
@@ -44,7 +44,7 @@ class Signals:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=60,
+            timeout=180,
         )
         assert done.returncode == code, done.stdout
         return done.stdout
@@ -56,7 +56,7 @@ class Signals:
     def deploy_example(self):
         """The other application, as its README has it."""
         environment = {**os.environ, "SMSIGNAL_LOCAL_DIR": str(self.directory)}
-        subprocess.run(["make", "-s", "-C", str(EXAMPLE), "deploy"], env=environment, check=True, timeout=60)
+        subprocess.run(["make", "-s", "-C", str(EXAMPLE), "deploy"], env=environment, check=True, timeout=180)
 
     def attach(self):
         """Attach everybody."""
@@ -160,7 +160,7 @@ def send(api, signals, key, texts):
         answer = api.call("POST", "/send/batch", json=body, headers=headers)
         ids = [result["message"]["id"] for result in answer.json()["results"]]
         sent |= zip(ids, body["messages"], strict=True)
-        wait_for(lambda ids=ids: {f"{one}:2" for one in ids} <= queue.of(ids), 60, "ten texts on their way")
+        wait_for(lambda ids=ids: {f"{one}:2" for one in ids} <= queue.of(ids), 120, "ten texts on their way")
     return set(sent), {text_id for text_id, text in sent.items() if "webhook_url" in text}
 
 
@@ -185,7 +185,7 @@ def test_each_subscriber_has_every_change_exactly_once(signals, api):
         known = {f"{text}:{n + 1}" for text, item in signals.stored(every).items() for n in range(item["sequence"])}
         return known if known == told else None
 
-    changes = wait_for(all_told, 90, "every change", every=0.5)
+    changes = wait_for(all_told, 300, "every change", every=0.5)
     said = {event_id: one.once()[event_id] for event_id in changes}
     final = {event_id for event_id, change in said.items() if change["status"] in ENDS}
 
@@ -197,9 +197,9 @@ def test_each_subscriber_has_every_change_exactly_once(signals, api):
         ("the first receiver", signals.good, of(mine, final)),
         ("the flaky receiver", signals.flaky, of(named, changes)),
     ):
-        wait_for(lambda ledger=ledger, wanted=wanted: ledger.of(every) == wanted, 60, name, every=0.5)
+        wait_for(lambda ledger=ledger, wanted=wanted: ledger.of(every) == wanted, 300, name, every=0.5)
     taken = len(of(named, changes))
-    wait_for(lambda: signals.flaky.answers[200] == taken, 60, "the last attempt", every=0.2)
+    wait_for(lambda: signals.flaky.answers[200] == taken, 180, "the last attempt", every=0.2)
 
     # Nobody was told anything else, and nothing twice with another content.
     for ledger in (two, signals.good, signals.flaky):
@@ -229,7 +229,7 @@ def text(signals, api):
     message_id = api.ended(api.send(provider="vonage", reference="one").json()["id"])["id"]
     last = f"{message_id}:{signals.stored([message_id])[message_id]['sequence']}"
     for ledger in (signals.queues[0], signals.outcomes, signals.on_bus, signals.on_stream):
-        wait_for(lambda ledger=ledger: last in ledger.of({message_id}), 30, "the last change", every=0.2)
+        wait_for(lambda ledger=ledger: last in ledger.of({message_id}), 90, "the last change", every=0.2)
     return message_id
 
 
@@ -238,9 +238,9 @@ def test_what_is_told_again_has_its_original_ids(signals, text):
     before, kept = queue.of({text}), signals.notification(text)
     heard, lines = len(queue.told), len(signals.on_bus.lines("nothing new"))
     assert "4 changes were told again, to everybody" in signals.run("replay", "--message", text)
-    wait_for(lambda: queue.of({text}) and len(queue.told) == heard + 4, 20, "the changes again")
+    wait_for(lambda: queue.of({text}) and len(queue.told) == heard + 4, 60, "the changes again")
     assert queue.of({text}) == before  # and of() has compared what they say
-    wait_for(lambda: len(signals.on_bus.lines("nothing new")) > lines, 20, "the repeat", every=0.2)
+    wait_for(lambda: len(signals.on_bus.lines("nothing new")) > lines, 60, "the repeat", every=0.2)
     assert signals.notification(text) == kept
 
 
@@ -249,7 +249,7 @@ def test_one_subscriber_alone_is_told_again_what_it_wants(signals, text):
     heard, repeats = len(queue.told), signals.on_bus.told("nothing new").count(f"{text}:4")
     arn = signals.function("notifications-dev-on_bus")
     assert f"1 changes were told again, to {arn}" in signals.run("replay", "--message", text, "--subscriber", arn)
-    wait_for(lambda: signals.on_bus.told("nothing new").count(f"{text}:4") > repeats, 20, "the repeat", every=0.2)
+    wait_for(lambda: signals.on_bus.told("nothing new").count(f"{text}:4") > repeats, 60, "the repeat", every=0.2)
     queue.empty()
     assert len(queue.told) == heard
     said = signals.run("replay", "--message", text, "--subscriber", "nobody", code=1)
@@ -260,19 +260,19 @@ def test_a_poison_record_is_set_aside_and_put_back_once_it_is_mended(signals, st
     dynamodb, poison = stack.cloud.client("dynamodb"), "f" * 32
     item = signals.item(text) | {"message_id": {"S": poison}}
     dynamodb.put_item(TableName=stack.messages_table, Item=item | {"created_on": {"S": "not a time"}})
-    wait_for(lambda: signals.dead("unsignalled")[0], 20, "the pointer", every=0.2)
+    wait_for(lambda: signals.dead("unsignalled")[0], 60, "the pointer", every=0.2)
     assert signals.dead("unsignalled") == (1, ["1 × not understood: ValueError"])
     behind = api.send(provider="dummy").json()["id"]  # it waits for nobody
-    wait_for(lambda: len(signals.queues[0].of({behind})) == 2, 20, "the text behind it")
+    wait_for(lambda: len(signals.queues[0].of({behind})) == 2, 60, "the text behind it")
 
     said = signals.run("redrive", "unsignalled")
     assert "left where it is: " in said and "0 were put back" in said
     assert signals.dead("unsignalled") == (1, ["1 × not understood: ValueError"])
 
     dynamodb.put_item(TableName=stack.messages_table, Item=item)  # its old image is as wrong as before
-    wait_for(lambda: signals.dead("unsignalled")[0] == 2, 20, "the second pointer", every=0.2)
+    wait_for(lambda: signals.dead("unsignalled")[0] == 2, 60, "the second pointer", every=0.2)
     assert "2 were put back from unsignalled" in signals.run("redrive", "unsignalled")
-    wait_for(lambda: signals.queues[0].of({poison}) == {f"{poison}:4"}, 20, "its change")
+    wait_for(lambda: signals.queues[0].of({poison}) == {f"{poison}:4"}, 60, "its change")
     assert signals.dead("unsignalled") == (0, [])
 
 
@@ -295,12 +295,12 @@ def test_a_subscriber_that_always_raises_ends_in_its_queue_and_is_put_back(signa
     logged = signals.outcomes.told().count(f"{text}:4")
     with signals.broken(LOG_OUTCOME, Handler="chalicelib.phone.mask"):  # a function that takes no event
         signals.run("replay", "--message", text, "--subscriber", LOG_OUTCOME)
-        count, reasons = wait_for(lambda: found if (found := signals.dead("dead-log_outcome"))[0] else None, 30, "it")
+        count, reasons = wait_for(lambda: found if (found := signals.dead("dead-log_outcome"))[0] else None, 90, "it")
     assert (count, len(reasons)) == (1, 1)
     assert "mask() takes 1 positional argument" in reasons[0]
     assert signals.outcomes.told().count(f"{text}:4") == logged
     assert "1 were put back" in signals.run("redrive", "dead-log_outcome")
-    wait_for(lambda: signals.outcomes.told().count(f"{text}:4") == logged + 1, 20, "its line", every=0.2)
+    wait_for(lambda: signals.outcomes.told().count(f"{text}:4") == logged + 1, 60, "its line", every=0.2)
     assert signals.dead("dead-log_outcome") == (0, [])
 
 
@@ -309,10 +309,10 @@ def test_what_a_function_of_another_stack_fails_at_is_put_back_to_it(signals, te
     seen = len(signals.on_bus.told("nothing new"))
     with signals.broken(function, Environment={"Variables": {"TABLE": "nowhere"}}):
         signals.run("replay", "--message", text, "--subscriber", function)
-        _, reasons = wait_for(lambda: found if (found := signals.dead("attached-dead"))[0] else None, 30, "it")
+        _, reasons = wait_for(lambda: found if (found := signals.dead("attached-dead"))[0] else None, 90, "it")
     assert "ResourceNotFoundException" in reasons[0]
     assert "1 were put back" in signals.run("redrive", "attached-dead")
-    wait_for(lambda: len(signals.on_bus.told("nothing new")) == seen + 1, 20, "its line", every=0.2)
+    wait_for(lambda: len(signals.on_bus.told("nothing new")) == seen + 1, 60, "its line", every=0.2)
 
 
 def test_what_a_reader_of_the_stream_fails_at_is_put_back_to_it(signals, stack, api):
@@ -323,13 +323,13 @@ def test_what_a_reader_of_the_stream_fails_at_is_put_back_to_it(signals, stack, 
     client.update_event_source_mapping(UUID=mapping["UUID"], MaximumRecordAgeInSeconds=1)
     with signals.broken(function, Environment={"Variables": {"TABLE": "nowhere"}}):
         message_id = api.send(provider="dummy").json()["id"]  # whose status the function on the bus is not told
-        _, reasons = wait_for(lambda: found if (found := signals.dead("attached-dead"))[0] else None, 30, "it")
-        wait_for(lambda: f"{message_id}:2" in signals.queues[0].of({message_id}), 20, "the change for the others")
+        _, reasons = wait_for(lambda: found if (found := signals.dead("attached-dead"))[0] else None, 90, "it")
+        wait_for(lambda: f"{message_id}:2" in signals.queues[0].of({message_id}), 60, "the change for the others")
     client.update_event_source_mapping(UUID=mapping["UUID"], MaximumRecordAgeInSeconds=age)
     assert reasons[0].endswith("× MaxRecordAgeExceeded")
     assert signals.notification(message_id) == {}
     assert "left" not in signals.run("redrive", "attached-dead")
-    kept = wait_for(lambda: signals.notification(message_id), 20, "the notification")
+    kept = wait_for(lambda: signals.notification(message_id), 60, "the notification")
     assert (kept["status"], kept["sequence"]) == ("sending", "2")
 
 
