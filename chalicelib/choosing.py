@@ -10,14 +10,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib import circuits
+from chalicelib import circuits, providers
 from chalicelib.config import route, settings
 from chalicelib.errors import ConfigurationError, InvalidMessage, StoreUnavailable, UnknownProvider
 from chalicelib.messages import TextMessage
 from chalicelib.phone import sender_kind
 from chalicelib.providers.base import Provider
 from chalicelib.stage import provider
-from chalicelib.transitions import chosen
+from chalicelib.transitions import chosen, in_doubt
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,8 @@ class Choice:
 
 def choose(message: TextMessage, now: datetime) -> tuple[TextMessage, Provider]:
     """The new text with its provider. Raises InvalidMessage, UnknownProvider, ConfigurationError, StoreUnavailable."""
-    if message.provider:  # the client chose
-        adapter = provider(message.provider)
-        _check(message, adapter)
-        return message, adapter
-    if route() is None:
-        message = replace(message, provider=settings().provider)
+    if message.provider or route() is None:
+        message = replace(message, provider=message.provider or settings().provider)
         adapter = provider(message.provider)
         _check(message, adapter)
         return message, adapter
@@ -52,10 +48,9 @@ def next_choice(message: TextMessage, now: datetime, without: Collection[str] = 
     known = route()
     if known is None:
         raise ConfigurationError("the stage has no route any more")
-    # One that may have the text already comes last: should it be sent twice, then not by the same.
-    doubtful = message.passed if message.may_be_out else ()
     candidates = [one for one in known.candidates(message) if one.provider not in without]
-    candidates.sort(key=lambda one: one.provider in doubtful)
+    if in_doubt(message):
+        candidates.sort(key=lambda one: _risk(message, one.provider))
     passed_over: list[str] = []
     failing: Choice | None = None
     fault: InvalidMessage | ConfigurationError | UnknownProvider | StoreUnavailable | None = None
@@ -78,6 +73,13 @@ def next_choice(message: TextMessage, now: datetime, without: Collection[str] = 
     if failing:
         return replace(failing, why="; ".join([failing.why, *passed_over]))
     raise fault or ConfigurationError("the route names no further provider")
+
+
+def _risk(message: TextMessage, name: str) -> int:
+    """How bad it may be if that provider gets a text that may be out: should it be sent twice, then not by the same."""
+    if name not in (*message.passed, message.provider):
+        return 1
+    return 0 if providers.adapter(name).discards_duplicates else 2
 
 
 def _check(message: TextMessage, adapter: Provider) -> None:

@@ -18,6 +18,7 @@ from chalicelib.config import settings
 from chalicelib.messages import Direction, TextMessage
 from chalicelib.stage import now
 from chalicelib.store_webhooks import change as change_endpoint
+from chalicelib.store_webhooks import endpoint as endpoint_of
 from chalicelib.store_webhooks import endpoints
 from chalicelib.webhook_http import Answer, post
 from chalicelib.webhooks import Endpoint, body_of, headers_of, wait_after
@@ -78,7 +79,7 @@ def deliver(body: str) -> None:
     if letter.not_before > now().timestamp() + 1:  # SQS holds nothing back for so long
         enqueue([letter])
         return
-    endpoint = _endpoint(letter)
+    endpoint = endpoint_of(letter.key_id, lambda one: not (one.disabled and one.url == letter.url))
     if endpoint is None:
         log.warning("webhook dropped", extra={**_about(letter), "reason": "its endpoint is disabled or gone"})
         return
@@ -86,15 +87,6 @@ def deliver(body: str) -> None:
     body_bytes = body_of(change)
     headers = headers_of(change.id, body_bytes, endpoint.secrets, now())
     _handled(letter, endpoint, post(letter.url, headers, body_bytes, loopback=settings().webhooks_to_loopback))
-
-
-def _endpoint(letter: Letter) -> Endpoint | None:
-    """Whose secrets sign a letter; None when it is not to be sent. Nothing is dropped for what was so half a minute ago."""
-    for fresh in (False, True):
-        endpoint = endpoints(fresh=fresh).get(letter.key_id)
-        if endpoint and not (endpoint.disabled and endpoint.url == letter.url):
-            return endpoint
-    return None
 
 
 def _handled(letter: Letter, endpoint: Endpoint, answer: Answer) -> None:

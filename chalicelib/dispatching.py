@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from chalicelib import inbound, logs, outbox, store
 from chalicelib.choosing import next_choice
+from chalicelib.config import route
 from chalicelib.errors import (
     AccountRefused,
     ConfigurationError,
@@ -80,7 +81,8 @@ def handle(ticket: str) -> TextMessage | None:
 def _routed(message: TextMessage, at: datetime) -> tuple[TextMessage, Provider]:
     """The text with the provider that is to have it now: the route may choose another than when it was stored."""
     doubtful = in_doubt(message) and not message.resend_on_unknown
-    if not message.routed or message.status is not Status.CREATED or message.has_slot or doubtful:
+    settled = message.status is not Status.CREATED or message.has_slot or doubtful
+    if settled or not message.routed or route() is None:
         return message, provider(message.provider)
     choice = next_choice(message, at)
     if choice.adapter.name != message.provider:
@@ -109,6 +111,8 @@ def _wait_for_settings(message: TextMessage, error: TextMessageError, at: dateti
     if message.status is Status.CREATED:
         why = INTERRUPTED if in_doubt(message) else AccountRefused("not_configured", str(error))
         return _postpone(message, why, due_at, at)
+    if message.status in FINAL:  # only its price is not known
+        return store.change(message, lambda current: priced_later(current, price_due(message.updated_on, at)))
     return store.change(message, lambda current: still_waiting(current, due_at))
 
 

@@ -125,7 +125,7 @@ def advance(
     """
     _check_id(message_id)
     try:
-        _advance_unread(message_id, provider, receipt, now, None if receipt.price else price_due)
+        _advance_unread(message_id, provider, receipt, now, None if receipt.price is not None else price_due)
     except Conflict as conflict:
         stored = conflict.current
         if stored is None or provider not in (stored.provider, *stored.passed):

@@ -21,6 +21,15 @@ CACHE_SECONDS = 30.0
 _cache: dict[str, tuple[float, Mapping[str, Endpoint]]] = {}
 
 
+def endpoint(key_id: str, good: Callable[[Endpoint], bool] = bool) -> Endpoint | None:
+    """The endpoint of an API key, if it is good; nothing is refused for what was so half a minute ago. Raises StoreUnavailable."""
+    for fresh in (False, True):
+        known = endpoints(fresh=fresh).get(key_id)
+        if known and good(known):
+            return known
+    return None
+
+
 def endpoints(*, fresh: bool = False) -> Mapping[str, Endpoint]:
     """All endpoints by the id of their API key, as they were half a minute ago at the most; `fresh`: as they are.
 

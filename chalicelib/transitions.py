@@ -82,7 +82,7 @@ def accepted(message: TextMessage, submission: Submission, now: datetime, due_at
         currency=submission.currency or message.currency,
         submitted_on=now,
         is_counted=True,
-        due_at=due_at,
+        due_at=_due(message, due_at),
         holders=(),
         has_slot=False,
     )
@@ -129,19 +129,18 @@ def _unanswered(message: TextMessage, error: OutcomeUnknown, due_at: datetime, n
     after = _changed(message, known, entry, status, why, now)
     if status is Status.CREATED:
         after = replace(after, error=MessageError.of(error))
-    return replace(after, due_at=None if status in FINAL else due_at)
+    return replace(after, due_at=_due(after, due_at))
 
 
 def put_off(message: TextMessage, paced: TextMessage) -> TextMessage:
     """Its sender is busy: it waits for its moment, which nobody is told of."""
     attempts = message.attempts - 1  # it was taken off the outbox, but not handed to anybody
-    due_at = None if message.status in FINAL else paced.due_at
-    return replace(_released(message), due_at=due_at, has_slot=paced.has_slot, attempts=attempts)
+    return replace(_released(message), due_at=_due(message, paced.due_at), has_slot=paced.has_slot, attempts=attempts)
 
 
 def still_waiting(message: TextMessage, due_at: datetime) -> TextMessage:
     """Its final receipt did not come yet; look again at `due_at`."""
-    return replace(message, due_at=None if message.status in FINAL else due_at, holders=())
+    return replace(message, due_at=_due(message, due_at), holders=())
 
 
 def priced_later(message: TextMessage, due_at: datetime | None) -> TextMessage:
@@ -159,7 +158,7 @@ def ended(message: TextMessage, now: datetime) -> TextMessage:
     code = "not_submitted" if never_out else "no_receipt"
     error = message.error or MessageError(ErrorClass.UNKNOWN, code, detail=detail)
     after = _changed(message, message, entry, new if moved else message.status, error, now)
-    return replace(after, due_at=None, holders=())
+    return replace(after, due_at=_due(message, None), holders=())
 
 
 def canceled(message: TextMessage, now: datetime) -> TextMessage:
@@ -187,6 +186,11 @@ def erased(message: TextMessage, now: datetime) -> TextMessage:
 def in_doubt(message: TextMessage) -> bool:
     """Whether a text that is `created` may be out already: an outcome is unknown, or somebody died submitting it."""
     return message.may_be_out or len(message.holders) > 1
+
+
+def _due(message: TextMessage, due_at: datetime | None) -> datetime | None:
+    """When something is to be done for a text; for one that has ended, what is left is to ask for its price."""
+    return message.due_at if message.status in FINAL else due_at
 
 
 def _released(message: TextMessage) -> TextMessage:
@@ -264,5 +268,5 @@ def _changed(
         history=before.history if over else (*before.history, entry),
         sequence=before.sequence + signalled,
         updated_on=now if signalled else before.updated_on,
-        due_at=None if status in FINAL else known.due_at,
+        due_at=None if moved and status in FINAL else known.due_at,
     )

@@ -61,6 +61,8 @@ def _live(stage: Stage, route: Route | None) -> Mapping[str, Circuit]:
     """What the stage knows of its providers. Raises Stopped."""
     import os
 
+    if stage.name == "local":
+        raise Stopped("LIVE=1 asks a stage on AWS, and the local one is none; leave it out")
     os.environ["SMSIGNAL_STAGE"] = stage.name  # before the tables are named
     from chalicelib import store_circuits
 

@@ -7,27 +7,15 @@ back after each deployment of Chalice.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from infra import events, gateway
+from infra.passing import settled
 from infra.policies import Place
 from infra.record import Record
 from infra.stack import Show
 from infra.stage import PUBLIC_URL, Stage
-
-#: What passes by itself: IAM takes some seconds to know a new role everywhere, Lambda to finish its last change, and API Gateway
-#: takes one deployment every five.
-PASSING = (
-    "InvalidParameterValueException",
-    "ResourceInUseException",
-    "ResourceConflictException",
-    "TooManyRequestsException",
-)
-TRIES, PAUSE = 20, 3.0
 
 
 def make_log_group(logs: Any, stage: Stage) -> None:
@@ -55,7 +43,7 @@ def apply_settings(session: Any, stage: Stage, place: Place, record: Record, sho
     api_id, apigateway = record.get("rest_api")["rest_api_id"], session.client("apigateway")
     if gateway.apply(apigateway, api_id):
         show("Setting the API's own answers")
-        _settled(apigateway.create_deployment, restApiId=api_id, stageName=stage.api_stage)
+        settled(apigateway.create_deployment, restApiId=api_id, stageName=stage.api_stage)
 
 
 def _set_up_called(session: Any, stage: Stage, record: Record, queue: str, show: Show) -> None:
@@ -73,7 +61,7 @@ def _set_url(aws_lambda: Any, function: str, url: str | None) -> bool:
     if url is None or variables.get(PUBLIC_URL) == url:
         return False
     environment = {"Variables": {**variables, PUBLIC_URL: url}}
-    _settled(aws_lambda.update_function_configuration, FunctionName=function, Environment=environment)
+    settled(aws_lambda.update_function_configuration, FunctionName=function, Environment=environment)
     aws_lambda.get_waiter("function_updated_v2").wait(FunctionName=function)
     return True
 
@@ -88,7 +76,7 @@ def _set_mapping(aws_lambda: Any, uuid: str, given_up: str) -> bool:
         return False
     if _has(mapping, wanted):
         return False
-    _settled(aws_lambda.update_event_source_mapping, UUID=uuid, **wanted)
+    settled(aws_lambda.update_event_source_mapping, UUID=uuid, **wanted)
     return True
 
 
@@ -122,7 +110,7 @@ def _set_retries(aws_lambda: Any, function: str, wanted: Mapping[str, Any]) -> b
         present = {}
     if _has(present, wanted):
         return False
-    _settled(aws_lambda.put_function_event_invoke_config, FunctionName=function, **wanted)
+    settled(aws_lambda.put_function_event_invoke_config, FunctionName=function, **wanted)
     return True
 
 
@@ -132,16 +120,3 @@ def _has(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
         _has(present.get(name) or {}, value) if isinstance(value, Mapping) else present.get(name) == value
         for name, value in wanted.items()
     )
-
-
-def _settled(call: Callable[..., Any], **request: Any) -> None:
-    """Call, again while what stands in the way passes by itself."""
-    for attempt in range(1, TRIES + 1):
-        try:
-            call(**request)
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in PASSING or attempt == TRIES:
-                raise
-            time.sleep(PAUSE)
-        else:
-            return

@@ -95,9 +95,11 @@ def attach(options: Namespace) -> None:
     """Attach a subscriber."""
     from infra.signals import readers, rules
     from infra.signals.place import this_stage
+    from infra.signals.words import check_words
     from localdev.terminal import console
 
-    place, statuses = this_stage(), _statuses(options.status)
+    place, statuses = this_stage(), _listed(options.status)
+    check_words({"statuses": statuses})
     if options.via == "stream":
         readers.attach(place, options.arn, statuses)
         order = "every write to a text, in order per text"
@@ -188,13 +190,3 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
 
 def _listed(text: str | None) -> tuple[str, ...]:
     return tuple(one.strip() for one in (text or "").split(",") if one.strip())
-
-
-def _statuses(text: str | None) -> tuple[str, ...]:
-    """Statuses, each a word that there is. Raises ValueError."""
-    from chalicelib.status import Status
-
-    known, asked = [status.value for status in Status], _listed(text)
-    if wrong := [one for one in asked if one not in known]:
-        raise ValueError(f"{', '.join(wrong)} is no status; the statuses are {', '.join(known)}")
-    return asked

@@ -113,9 +113,9 @@ def _composed(body: dict[str, Any], request: Request, key: ApiKey, idempotency_k
 
 def _check_signing(key: ApiKey) -> None:
     """A webhook without a signature is worth nothing to its receiver."""
-    from chalicelib.store_webhooks import endpoints
+    from chalicelib.store_webhooks import endpoint
 
-    if key.key_id not in endpoints():
+    if endpoint(key.key_id) is None:
         raise InvalidMessage(
             {"webhook_url": "this API key has no secret to sign webhooks with: make webhook KEY=<its id>"}
         )

@@ -11,7 +11,8 @@ from contextlib import suppress
 from typing import Any
 
 from infra.errors import Stopped
-from infra.signals.place import Place, permitted
+from infra.passing import settled
+from infra.signals.place import Place
 
 QUEUE = "attached-dead"
 #: How Lambda retries when nothing is set.
@@ -63,7 +64,7 @@ def _put(place: Place, arn: str, present: dict[str, Any], on_failure: dict[str, 
     """Set where its failures go, and leave its retries as they are."""
     wanted = {name: present[name] for name in USUAL if name in present}
     wanted["DestinationConfig"] = {**_others(present), **on_failure}
-    permitted(place.client("lambda").put_function_event_invoke_config, FunctionName=arn, **wanted)
+    settled(place.client("lambda").put_function_event_invoke_config, FunctionName=arn, **wanted)
 
 
 def _others(present: dict[str, Any]) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,9 +11,6 @@ import boto3
 from botocore.exceptions import ClientError
 
 from infra.errors import Stopped
-
-#: IAM takes some seconds to know everywhere what a role may; until then Lambda refuses what needs it.
-TRIES, PAUSE = 10, 3.0
 
 
 @dataclass(frozen=True)
@@ -77,18 +72,6 @@ class Place:
         except aws_lambda.exceptions.ResourceNotFoundException:
             raise Stopped(f"there is no function {function}") from None
         return str(role).rpartition("/")[2]
-
-
-def permitted(call: Callable[..., Any], **request: Any) -> Any:
-    """Make a call that needs what a role was permitted a moment ago: again, while IAM has not told everybody."""
-    for attempt in range(1, TRIES + 1):
-        try:
-            return call(**request)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "InvalidParameterValueException" or attempt == TRIES:
-                raise
-            time.sleep(PAUSE)
-    return None
 
 
 def this_stage() -> Place:

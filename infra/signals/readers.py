@@ -9,7 +9,8 @@ from typing import Any
 
 from infra import events
 from infra.errors import Stopped
-from infra.signals.place import Place, permitted
+from infra.passing import settled
+from infra.signals.place import Place
 
 #: More readers of a shard throttle each other: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
 SLOTS = 2
@@ -37,9 +38,9 @@ def attach(place: Place, arn: str, statuses: Sequence[str]) -> str:
         "DestinationConfig": {"OnFailure": {"Destination": place.queue_arn("attached-dead")}},
     }
     if mine:
-        permitted(aws_lambda.update_event_source_mapping, UUID=mine["UUID"], **wanted)
+        settled(aws_lambda.update_event_source_mapping, UUID=mine["UUID"], **wanted)
         return str(mine["UUID"])
-    made = permitted(
+    made = settled(
         aws_lambda.create_event_source_mapping,
         EventSourceArn=place.stream_arn,
         StartingPosition="TRIM_HORIZON",

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from chalicelib import store_webhooks
 from chalicelib.config import settings
-from chalicelib.status import Status
 from chalicelib.store_keys import get_key
-from chalicelib.webhooks import TYPES, Endpoint, check_url, new_secret
+from chalicelib.webhooks import Endpoint, check_url, new_secret
 from infra.errors import Stopped
+from infra.signals.words import check_words
 
 SECRET_BYTES = 32
 #: While a secret is changed two sign: the new one and the one before it.
@@ -32,7 +32,7 @@ def set_endpoint(
         raise Stopped(f"there is no API key {key_id}")
     if url:
         check_url(url, loopback=settings().webhooks_to_loopback or settings().stage == "local")
-    _check(filters or {})
+    check_words(filters or {})
     made = False
 
     def changed(known: Endpoint | None) -> Endpoint | None:
@@ -51,10 +51,3 @@ def set_endpoint(
         return replace(endpoint, disabled=None) if enable else endpoint
 
     return store_webhooks.change(key_id, changed), made
-
-
-def _check(filters: Mapping[str, Sequence[str]]) -> None:
-    known = {"types": sorted(TYPES.values()), "statuses": [status.value for status in Status]}
-    for name, values in filters.items():
-        if wrong := [value for value in values if value not in known[name]]:
-            raise Stopped(f"{', '.join(wrong)} is not one of the {name}: {', '.join(known[name])}")

@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from infra import resources, settings
+from infra import passing, resources
 from infra.errors import Stopped
 from infra.policies import Place
 from infra.record import Record
@@ -128,29 +128,34 @@ def test_a_stage_does_not_move_by_accident(place):
 # Settings that AWS is not ready for.
 
 
-@pytest.mark.parametrize("code", settings.PASSING)
+@pytest.mark.parametrize("code", passing.PASSING)
 def test_what_passes_by_itself_is_waited_for(code, monkeypatch):
-    waits, answers = [], [refusal(code), refusal(code), None]
-    monkeypatch.setattr(settings.time, "sleep", waits.append)
+    waits, answers = [], [refusal(code), refusal(code), "made"]
+    monkeypatch.setattr(passing.time, "sleep", waits.append)
 
     def call(**request):
-        if error := answers.pop(0):
-            raise error
+        assert request == {"FunctionName": "theirs"}
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
-    settings._settled(call)
-    assert (answers, waits) == ([], [settings.PAUSE] * 2)
+    assert passing.settled(call, FunctionName="theirs") == "made"
+    assert (answers, waits) == ([], [passing.PAUSE] * 2)
 
 
-def test_what_does_not_pass_is_not_waited_for_for_ever(monkeypatch):
-    monkeypatch.setattr(settings.time, "sleep", lambda _: None)
+@pytest.mark.parametrize(("code", "calls"), [("ResourceInUseException", passing.TRIES), ("AccessDeniedException", 1)])
+def test_what_does_not_pass_is_not_waited_for_for_ever(code, calls, monkeypatch):
+    waits, made = [], []
+    monkeypatch.setattr(passing.time, "sleep", waits.append)
 
-    def call(code):
+    def call(**request):
+        made.append(request)
         raise refusal(code)
 
-    with pytest.raises(ClientError, match="ResourceInUse"):
-        settings._settled(call, code="ResourceInUseException")
-    with pytest.raises(ClientError, match="AccessDenied"):
-        settings._settled(call, code="AccessDeniedException")
+    with pytest.raises(ClientError, match=code):
+        passing.settled(call)
+    assert (len(made), len(waits)) == (calls, calls - 1)
 
 
 # The stack of resources.

@@ -287,3 +287,40 @@ def test_a_text_in_doubt_stays_with_the_provider_that_may_have_it(http, stage, m
     monkeypatch.setattr(dispatching, "now", lambda: now() + timedelta(hours=1))
     assert work(message_id).provider == "first"
     assert stage.handed == ["first"]
+
+
+def test_a_text_that_may_be_out_is_sent_again_by_another_than_the_one_that_may_have_it(http, stage, monkeypatch):
+    """The client did not wait for a second provider, so the outbox goes on; `first` may have the text."""
+    stage.outcomes["first"] = OutcomeUnknown("no_reply", "the reply was lost")
+    start, calls = now(), iter(range(0, 1000, 9))
+    with monkeypatch.context() as slow:
+        slow.setattr(submitting, "now", lambda: start + timedelta(seconds=next(calls)))
+        message_id = http.send(on_unknown="resend").json_body["id"]
+    assert stage.handed == ["first"]
+    assert work(message_id).provider == "second"
+    assert stage.handed == ["first", "second"]
+
+
+def test_a_text_whose_sender_died_is_sent_again_by_another(http, stage, monkeypatch):
+    with monkeypatch.context() as dying:
+        dying.setattr("chalicelib.sending.submit", lambda message, adapter: message)
+        message_id = http.send(on_unknown="resend").json_body["id"]
+    assert work(message_id).provider == "second"
+
+
+def test_a_waiting_text_goes_on_with_its_provider_when_the_stage_has_no_route_any_more(http, stage, monkeypatch):
+    headers, body = {"Prefer": "respond-async"}, json.dumps({"to": "+33612345678", "text": "x"}).encode()
+    message_id = http.call("POST", "/send", body, headers).json_body["id"]
+    monkeypatch.delenv("SMSIGNAL_ROUTE")
+    config.route.cache_clear()
+    assert (work(message_id).status, stage.handed) == (Status.SENDING, ["first"])
+
+
+def test_a_text_in_doubt_stays_with_a_provider_that_discards_it_the_second_time(http, stage, monkeypatch):
+    stage.kinds["second"].discards_duplicates = True
+    stage.outcomes["first"], stage.outcomes["second"] = DOWN, OutcomeUnknown("no_reply", "the reply was lost")
+    stage.outcomes["third"] = DOWN
+    message_id = http.send(on_unknown="resend").json_body["id"]
+    assert stage.handed == ["first", "second", "third"]
+    stage.outcomes.clear()
+    assert work(message_id).provider == "second"

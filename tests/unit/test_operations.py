@@ -150,11 +150,11 @@ def test_webhooks_are_told_again_by_key(aws, text, http):
     assert len(bodies(aws, "smsignal-test-webhooks")) == 6
 
 
-def test_what_is_to_be_told_must_be_said(aws):
+def test_what_is_to_be_told_must_be_said(aws, text):
     with pytest.raises(Stopped, match="MESSAGE=<id>, or SINCE="):
         next(replay.changes(None, None, None, now()))
     with pytest.raises(Stopped, match="there is no subscriber 'nobody'"):
-        replay._to_one(PLACE, [], "nobody")
+        replay.replay(PLACE, replay.changes(text, None, None, now()), "nobody", silent)
 
 
 # Given up.

@@ -6,10 +6,9 @@ import zipfile
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 
 from infra.errors import Stopped
-from infra.signals import failures, place, readers, rules
+from infra.signals import failures, readers, rules
 from infra.signals.place import Place
 
 PLACE = Place("test")
@@ -80,7 +79,7 @@ def test_what_an_attached_function_fails_at_is_kept_and_detaching_undoes_it(func
 def test_its_own_retries_stay(function, monkeypatch):
     """moto keeps the first of two configurations; what is asked for is looked at."""
     asked = []
-    monkeypatch.setattr(failures, "permitted", lambda _, **request: asked.append(request))
+    monkeypatch.setattr(failures, "settled", lambda _, **request: asked.append(request))
     boto3.client("lambda").put_function_event_invoke_config(FunctionName=function, MaximumRetryAttempts=1)
     rules.attach(PLACE, function, [])
     (request,) = asked
@@ -107,31 +106,6 @@ def test_a_function_that_is_not_there_is_said(aws, iam):
     for attach in (rules.attach, readers.attach):
         with pytest.raises(Stopped, match="there is no function"):
             attach(PLACE, "arn:aws:lambda:us-east-1:123456789012:function:nobodys", [])
-
-
-def refusal(code):
-    return ClientError({"Error": {"Code": code, "Message": "the role cannot do that"}}, "CreateEventSourceMapping")
-
-
-def test_a_permission_that_iam_has_not_told_everybody_of_is_waited_for(monkeypatch):
-    monkeypatch.setattr(place, "PAUSE", 0)
-    answers = [refusal("InvalidParameterValueException")] * 2 + ["made"]
-
-    def call(**request):
-        assert request == {"FunctionName": "theirs"}
-        answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    assert place.permitted(call, FunctionName="theirs") == "made"
-    answers[:] = [refusal("ResourceNotFoundException")]
-    with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        place.permitted(call, FunctionName="theirs")
-    answers[:] = [refusal("InvalidParameterValueException")] * place.TRIES
-    with pytest.raises(ClientError, match="cannot do that"):
-        place.permitted(call, FunctionName="theirs")
-    assert answers == []
 
 
 def test_the_filter_of_a_reader_is_read_back():

@@ -78,6 +78,15 @@ def queued(aws, name="webhooks"):
     return [one["Body"] for one in taken]
 
 
+def delayed(aws):
+    """How many letters the queue holds back."""
+    url, name = (
+        aws["sqs"].get_queue_url(QueueName="smsignal-test-webhooks")["QueueUrl"],
+        "ApproximateNumberOfMessagesDelayed",
+    )
+    return int(aws["sqs"].get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
+
+
 def letter(http, receiver_url, key_id):
     """A change on its way to a receiver."""
     message = store.get(http.send(reference="r").json_body["id"])
@@ -146,6 +155,14 @@ def test_without_a_secret_no_webhook_is_promised(http):
     assert "make webhook" in answer.json_body["errors"][0]["message"]
 
 
+def test_a_secret_that_was_made_a_moment_ago_is_known(http, key_id, monkeypatch):
+    assert http.send(webhook_url=URL).status_code == 422
+    with monkeypatch.context() as elsewhere:  # the command's process, not this Lambda
+        elsewhere.setattr(store_webhooks, "_cache", {})
+        endpoint(key_id)
+    assert http.send(webhook_url=URL).status_code == 201
+
+
 def test_a_key_that_has_a_url_is_told_of_all_its_texts(http, aws, key_id):
     assert relayed(aws, http.send().json_body["id"]) == []
     endpoint(key_id, url=URL)
@@ -205,6 +222,7 @@ def test_everything_but_a_2xx_is_a_failure_and_no_redirect_is_followed(http, rec
     receiver.answer, receiver.headers = status, {"location": receiver.url}
     delivering.deliver(letter(http, receiver.url, key_id).as_body())
     assert len(receiver.requests) == 1
+    assert (delayed(aws), queued(aws)) == (1, [])
 
 
 def test_gone_disables_the_endpoint_until_somebody_enables_it(http, receiver, key_id, aws):
@@ -222,6 +240,7 @@ def test_a_letter_that_is_not_due_goes_back(http, receiver, key_id, aws):
     later = replace(letter(http, receiver.url, key_id), not_before=now().timestamp() + 4000)
     delivering.deliver(later.as_body())
     assert receiver.requests == []
+    assert (delayed(aws), queued(aws)) == (1, [])
 
 
 def test_the_table_of_waits_and_a_receivers_own_wish(monkeypatch):
