@@ -1,5 +1,7 @@
 """smsignal: wiring only. Each blueprint names deployed resources; start reading at chalicelib/blueprints/send.py."""
 
+import gc
+
 from chalice.app import Chalice
 
 from chalicelib.blueprints.aws_eum import aws_eum
@@ -34,3 +36,4 @@ for blueprint in (
     app.register_blueprint(blueprint)
 
 refuse_other_methods(app)
+gc.freeze()  # what is imported stays: the collector need not go through it again with each invocation

@@ -8,12 +8,14 @@ package has, unless a line says otherwise; all ask the same of DynamoDB Local, o
 from __future__ import annotations
 
 import statistics
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from bench import instructions
+from bench.events import Event
 from bench.figures import Figure, of_runs
 from bench.instructions import Counted
 from bench.runtime import Function, Package
@@ -31,12 +33,15 @@ class Scale:
     """How much is measured."""
 
     cold: int  #: starts of each
-    blocks: int  #: of invocations, in turn with those of the others
-    block: int
+    runs: int  #: of warm invocations
+    turns: (
+        int  #: of each in a run: the shorter they are, the less a machine that slows down for a second tells them apart
+    )
+    turn: int  #: invocations
     peers: bool  #: and starts without bytecode, and instructions of cold starts
 
 
-FULL, QUICK = Scale(15, 20, 50, True), Scale(2, 2, 25, False)
+FULL, QUICK = Scale(15, 20, 10, 5, True), Scale(2, 2, 5, 5, False)
 
 
 @dataclass
@@ -72,7 +77,7 @@ def measured(scale: Scale, say: Callable[[str], None]) -> Measured:
                 _start(subject, runs[subject], given, here, without_bytecode=scale.peers)
             say(f"{turn + 1} of {scale.cold} rounds of cold starts")
         _keep_warm(runs, given, here, scale)
-        say(f"{scale.blocks} × {scale.block} warm invocations of each")
+        say(f"{scale.runs} × {scale.turns * scale.turn} warm invocations of each")
         _count(runs, given, here, scale, say)
     return runs
 
@@ -95,17 +100,23 @@ def _start(subject: Subject, runs: Runs, given: Given, here: Stage, *, without_b
 def _keep_warm(runs: Measured, given: Given, here: Stage, scale: Scale) -> None:
     with ExitStack() as stack:
         functions = {one: stack.enter_context(Function(one.package, here.variables)) for one in runs}
-        for subject, function in functions.items():
-            for event in given.of(subject.flow, WARMING):
-                function.invoke(event)
-        for _ in range(scale.blocks):
-            for subject, function in functions.items():
-                first, *rest = given.of(subject.flow, scale.block + 1)
-                begin = end = function.invoke(first)
-                for event in rest:
-                    end = function.invoke(event)
-                runs[subject].warm_cpu.append((end.cpu - begin.cpu) * MS / scale.block)
-                runs[subject].warm_wall.append((end.at - begin.at) * MS / scale.block)
+        used = {one: _kept_busy(function, given.of(one.flow, WARMING))[0] for one, function in functions.items()}
+        for _ in range(scale.runs):
+            began, waited = dict(used), dict.fromkeys(functions, 0.0)
+            for subject, function in list(functions.items()) * scale.turns:
+                used[subject], took = _kept_busy(function, given.of(subject.flow, scale.turn))
+                waited[subject] += took
+            for subject in functions:
+                count = scale.turns * scale.turn
+                runs[subject].warm_cpu.append((used[subject] - began[subject]) * MS / count)
+                runs[subject].warm_wall.append(waited[subject] * MS / count)
+
+
+def _kept_busy(function: Function, events: Sequence[Event]) -> tuple[float, float]:
+    """Invoke it; returns the CPU that it has used in all its life, and the time that passed now, in seconds."""
+    began = time.perf_counter()
+    answers = [function.invoke(event) for event in events]
+    return answers[-1].cpu, answers[-1].at - began
 
 
 def _count(runs: Measured, given: Given, here: Stage, scale: Scale, say: Callable[[str], None]) -> None:

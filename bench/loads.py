@@ -18,9 +18,9 @@ from botocore import xform_name
 from bench.outside import signed
 from bench.receipts import receipt_of
 from chalicelib import receipts, sending, store
+from chalicelib.aws import tables_client
 from chalicelib.compose import compose
 from chalicelib.messages import TextMessage
-from chalicelib.models import MessageRecord
 from chalicelib.providers.base import Callback
 from chalicelib.stage import now
 from chalicelib.status import Status
@@ -90,14 +90,9 @@ def _raw_receipts(count: int) -> list[Callable[[], object]]:
 
 def _requesting(made: list[Request], old: str, new: str) -> Callable[[], object]:
     requests = [(name, json.loads(json.dumps(params).replace(old, new))) for name, params in made]
-    client = _client()
+    client = tables_client()  # the store's own, so that what is left to compare is nothing but smsignal's code
     calls = [(getattr(client, xform_name(name)), params) for name, params in requests]
     return lambda: [call(**params) for call, params in calls]
-
-
-def _client() -> Any:
-    """The store's own client, so that what is left to compare is nothing but smsignal's code."""
-    return MessageRecord._get_connection().connection.client
 
 
 @contextmanager
@@ -108,7 +103,7 @@ def recorded() -> Iterator[list[Request]]:
     def note(params: dict[str, Any], model: Any, **_: Any) -> None:
         made.append((model.name, dict(params)))
 
-    events = _client().meta.events
+    events = tables_client().meta.events
     events.register("provide-client-params.dynamodb", note)
     try:
         yield made

@@ -14,10 +14,10 @@ from typing import Any
 from bench.outside import signed
 from bench.receipts import receipt_of
 from chalicelib import receipts, sending, store, store_lists
+from chalicelib.aws import tables_client
 from chalicelib.compose import compose
 from chalicelib.dispatching import SWEEP
 from chalicelib.messages import parse_rfc3339
-from chalicelib.models import MessageRecord
 from chalicelib.providers.base import Callback
 from chalicelib.stage import now
 
@@ -73,7 +73,7 @@ class Meter:
 def metered() -> Iterator[Meter]:
     """The meter of all requests to the store in the block."""
     meter = Meter()
-    events = MessageRecord._get_connection().connection.client.meta.events
+    events = tables_client().meta.events
     hooks: dict[str, Callable[..., None]] = {
         "provide-client-params.dynamodb": meter.ask,
         "before-send.dynamodb": meter.send,

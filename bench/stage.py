@@ -17,6 +17,7 @@ import yaml
 from botocore.config import Config
 
 from bench.outside import outside
+from chalicelib.store import due_shard
 from infra.paths import ROOT
 from infra.stage import read_stage
 from localdev import dynamodb_local, environment
@@ -98,7 +99,7 @@ def _as(item: Mapping[str, Any], message_id: str) -> dict[str, Any]:
         value = copied[name]["S"]
         copied[name] = {"S": value.replace(old, message_id).replace(f"#{old[0]}", f"#{message_id[0]}")}
     if "due_shard" in copied:
-        copied["due_shard"] = {"S": message_id[0]}
+        copied["due_shard"] = {"S": due_shard(message_id)}
     return copied
 
 

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from pynamodb.attributes import Attribute
-from pynamodb.constants import LIST, MAP, STRING
+from pynamodb.constants import LIST, MAP, NUMBER, STRING
 
 from chalicelib.messages import HistoryEntry, MessageError, Segment, parse_rfc3339, rfc3339
 from chalicelib.status import Status
@@ -52,6 +52,18 @@ class TimeAttribute(Attribute[datetime]):
 
     def deserialize(self, value: str) -> datetime:
         return parse_rfc3339(value)
+
+
+class IntegerAttribute(Attribute[int]):
+    """A whole number. PynamoDB's own takes any, and makes JSON of it with a new encoder each time."""
+
+    attr_type = NUMBER
+
+    def serialize(self, value: int) -> str:
+        return str(value)
+
+    def deserialize(self, value: str) -> int:
+        return int(value)
 
 
 class DecimalAttribute(Attribute[Decimal]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pynamodb.attributes import BooleanAttribute, NumberAttribute, TTLAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, TTLAttribute, UnicodeAttribute
 from pynamodb.connection.table import TableConnection
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
@@ -19,6 +19,7 @@ from chalicelib.attributes import (
     EnumAttribute,
     ErrorAttribute,
     HistoryAttribute,
+    IntegerAttribute,
     SegmentsAttribute,
     StringMapAttribute,
     StringsAttribute,
@@ -88,7 +89,7 @@ class MessageRecord(_Record):
     to = UnicodeAttribute()
     text = UnicodeAttribute()
     encoding = EnumAttribute(Encoding)
-    segments = NumberAttribute()
+    segments = IntegerAttribute()
     status = EnumAttribute(Status)
     created_on = TimeAttribute()
     updated_on = TimeAttribute()
@@ -102,7 +103,7 @@ class MessageRecord(_Record):
     metadata = StringMapAttribute()
     history = HistoryAttribute()
     fail_silently = BooleanAttribute()
-    validity_seconds = NumberAttribute(null=True)
+    validity_seconds = IntegerAttribute(null=True)
     send_at = TimeAttribute(null=True)
     resend_on_unknown = BooleanAttribute()
     priority = EnumAttribute(Priority)
@@ -112,9 +113,9 @@ class MessageRecord(_Record):
     routed = BooleanAttribute()
     passed = StringsAttribute()
     fingerprint = UnicodeAttribute(null=True)
-    sequence = NumberAttribute()
-    revision = NumberAttribute()
-    attempts = NumberAttribute()
+    sequence = IntegerAttribute()
+    revision = IntegerAttribute()
+    attempts = IntegerAttribute()
     holders = StringsAttribute()
     may_be_out = BooleanAttribute()
     has_slot = BooleanAttribute()
@@ -124,7 +125,7 @@ class MessageRecord(_Record):
     parts = SegmentsAttribute()
     fragments = StringMapAttribute()
 
-    rank = NumberAttribute()
+    rank = IntegerAttribute()
     recipient = UnicodeAttribute(null=True)
     day = UnicodeAttribute()
     position = UnicodeAttribute()
@@ -147,11 +148,11 @@ class ProviderReferenceRecord(_Record):
     reference = UnicodeAttribute(hash_key=True)
     message_id = UnicodeAttribute(null=True)
     parked = StringsAttribute(null=True)  #: receipts, as JSON
-    free_at = NumberAttribute(null=True)  #: of a sender with a rate: milliseconds since 1970
-    failures = NumberAttribute(null=True)  #: of a provider, lately
-    failed_at = NumberAttribute(null=True)  #: milliseconds since 1970, as the next one
-    open_until = NumberAttribute(null=True)  #: a provider that fails is left out until then
-    trips = NumberAttribute(null=True)  #: how often in a row it was
+    free_at = IntegerAttribute(null=True)  #: of a sender with a rate: milliseconds since 1970
+    failures = IntegerAttribute(null=True)  #: of a provider, lately
+    failed_at = IntegerAttribute(null=True)  #: milliseconds since 1970, as the next one
+    open_until = IntegerAttribute(null=True)  #: a provider that fails is left out until then
+    trips = IntegerAttribute(null=True)  #: how often in a row it was
     expires_on = TTLAttribute(null=True)
 
 
@@ -168,4 +169,4 @@ class ApiKeyRecord(_Record):
     created_on = TimeAttribute()
     revoked_on = TimeAttribute(null=True)
     endpoints = UnicodeAttribute(null=True)  #: of all keys' webhooks, as JSON, in an item of its own
-    revision = NumberAttribute(null=True)
+    revision = IntegerAttribute(null=True)

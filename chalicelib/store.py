@@ -24,7 +24,6 @@ from chalicelib.errors import MessageNotFound, TextMessageError
 from chalicelib.messages import (
     DeliveryReceipt,
     Direction,
-    HistoryEntry,
     MessageError,
     TextMessage,
     parse_rfc3339,
@@ -158,7 +157,8 @@ def _advance_unread(
     move.set("status", new)
     move.set("rank", RANK[new])
     move.set("updated_on", now)
-    move.append("history", (_signalled(receipt_entry(receipt, "applied", now), receipt),))
+    # Whether the price was known before cannot be told here: the first one counts (transitions.received).
+    move.append("history", (receipt_entry(receipt, "applied", now, became=new, price=receipt.price),))
     move.add("sequence", 1)
     move.add("revision", 1)
     move.set("error", receipt.error)
@@ -173,11 +173,6 @@ def _advance_unread(
         move.set("due_shard", due_shard(message_id) if price_due else None)
     with _conflicting():
         update_unread(MessageRecord, {MessageRecord.id.attr_name: {"S": message_id}}, move)
-
-
-def _signalled(entry: HistoryEntry, receipt: DeliveryReceipt) -> HistoryEntry:
-    """As `transitions._changed` writes it down. Whether the price was known before cannot be told here: the first one counts."""
-    return replace(entry, became=receipt.status, price=receipt.price)
 
 
 def due(until: datetime) -> Iterator[tuple[str, datetime]]:

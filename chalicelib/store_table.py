@@ -12,6 +12,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
+from chalicelib.aws import tables_client
 from chalicelib.errors import StoreUnavailable, TextMessageError
 from chalicelib.store_update import Update
 
@@ -27,7 +28,7 @@ class Refused(TextMessageError):
 def put(record: Model, condition: Condition) -> None:
     """Store a whole item. Raises Refused, StoreUnavailable."""
     kwargs = record.get_save_kwargs_from_instance(condition=condition, return_values_on_condition_failure="ALL_OLD")
-    _write(record, "put_item", kwargs)
+    _write("put_item", kwargs)
 
 
 def put_all(records: Sequence[Model], condition: Condition) -> None:
@@ -36,7 +37,7 @@ def put_all(records: Sequence[Model], condition: Condition) -> None:
     Raises Refused when one of them cannot be, StoreUnavailable.
     """
     puts = [{"Put": record.get_save_kwargs_from_instance(condition=condition)} for record in records]
-    _write(records[0], "transact_write_items", {"TransactItems": puts, "ClientRequestToken": uuid4().hex})
+    _write("transact_write_items", {"TransactItems": puts, "ClientRequestToken": uuid4().hex})
 
 
 def update(record: Model, actions: Sequence[Action], condition: Condition, **options: str) -> dict[str, Any]:
@@ -44,20 +45,19 @@ def update(record: Model, actions: Sequence[Action], condition: Condition, **opt
     kwargs = record.get_update_kwargs_from_instance(
         list(actions), condition=condition, return_values_on_condition_failure="ALL_OLD"
     )
-    return _write(record, "update_item", {**kwargs, **options})
+    return _write("update_item", {**kwargs, **options})
 
 
 def update_unread(record: type[Model], key: dict[str, Any], change: Update) -> None:
     """Change an item that was not read before. Raises Refused, StoreUnavailable."""
     where = {"TableName": record.Meta.table_name, "Key": key}
-    _write(record, "update_item", {**where, **change.parameters(), "ReturnValuesOnConditionCheckFailure": "ALL_OLD"})
+    _write("update_item", {**where, **change.parameters(), "ReturnValuesOnConditionCheckFailure": "ALL_OLD"})
 
 
-def _write(record: Model | type[Model], operation: str, kwargs: dict[str, Any]) -> dict[str, Any]:
+def _write(operation: str, kwargs: dict[str, Any]) -> dict[str, Any]:
     # Model.save and Model.update cannot ask for the stored item on refusal (PynamoDB 6.1); the client below them can.
-    client: Any = record._get_connection().connection.client
     with translated():
-        answer: dict[str, Any] = getattr(client, operation)(**kwargs)
+        answer: dict[str, Any] = getattr(tables_client(), operation)(**kwargs)
     return answer
 
 

@@ -7,6 +7,8 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.Upd
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from pynamodb.models import Model
@@ -16,7 +18,7 @@ class Update:
     """The changes to one item, and the conditions under which they are made, by the names that the model's attributes have."""
 
     def __init__(self, record: type[Model]) -> None:
-        self._attributes = record.get_attributes()
+        self._fields = _fields(record)
         self._names: dict[str, str] = {}
         self._values: dict[str, Any] = {}
         self._set: list[str] = []
@@ -61,11 +63,19 @@ class Update:
 
     def _name(self, name: str) -> str:
         """A stand-in, since many a name is a reserved word."""
-        self._names[f"#{name}"] = self._attributes[name].attr_name
-        return f"#{name}"
+        stand_in = f"#{name}"
+        self._names[stand_in] = self._fields[name][0]
+        return stand_in
 
     def _value(self, name: str, value: Any) -> str:
-        attribute = self._attributes[name]
+        _, kind, serialize = self._fields[name]
         placeholder = f":{len(self._values)}"
-        self._values[placeholder] = {attribute.attr_type: attribute.serialize(value)}
+        self._values[placeholder] = {kind: serialize(value)}
         return placeholder
+
+
+@lru_cache(maxsize=4)
+def _fields(record: type[Model]) -> dict[str, tuple[str, str, Callable[[Any], Any]]]:
+    """Of each attribute: its name in the table, its type there, and what makes a value fit for it."""
+    known = record.get_attributes().items()
+    return {name: (attribute.attr_name, attribute.attr_type, attribute.serialize) for name, attribute in known}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 
 from chalicelib.errors import ErrorClass, OutcomeUnknown, SubmissionError, TooLate
 from chalicelib.messages import (
@@ -211,7 +212,7 @@ def received(message: TextMessage, receipt: DeliveryReceipt, now: datetime) -> T
     )
     outcome = "applied" if moved else "duplicate" if message.status is receipt.status else "stale"
     # With its price even if that was known before, since a receipt that is written unread cannot tell: the first one counts.
-    entry = replace(receipt_entry(receipt, outcome, now), price=receipt.price if moved else None)
+    entry = receipt_entry(receipt, outcome, now, price=receipt.price if moved else None)
     return _changed(message, known, entry, receipt.status if moved else message.status, receipt.error, now)
 
 
@@ -236,13 +237,20 @@ def _received_segment(message: TextMessage, receipt: DeliveryReceipt, segment_id
     return _changed(message, known, entry, new if advances(message.status, new) else message.status, error, now)
 
 
-def receipt_entry(receipt: DeliveryReceipt, outcome: str, now: datetime) -> HistoryEntry:
+def receipt_entry(
+    receipt: DeliveryReceipt,
+    outcome: str,
+    now: datetime,
+    *,
+    became: Status | None = None,
+    price: Decimal | None = None,
+) -> HistoryEntry:
     """The line of `history` for a receipt."""
     segment = f"segment {receipt.provider_message_id}" if receipt.per_segment else None
     why = receipt.error.detail if receipt.error else None
     at = f"at {rfc3339(receipt.occurred_on)} by the provider's clock" if receipt.occurred_on else None
     detail = "; ".join(filter(None, (segment, why, at)))
-    return HistoryEntry(now, receipt.status, "receipt", outcome, receipt.provider_status, detail or None)
+    return HistoryEntry(now, receipt.status, "receipt", outcome, receipt.provider_status, detail or None, became, price)
 
 
 def _changed(

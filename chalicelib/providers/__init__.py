@@ -16,17 +16,13 @@ def names() -> list[str]:
     return sorted(module.name for module in iter_modules(__path__) if module.name != "base")
 
 
+@lru_cache(maxsize=32)
 def adapter(name: str) -> type[Provider]:
     """The adapter class of that name. Raises UnknownProvider."""
     module = f"{__name__}.{name}"
     known = re.fullmatch(r"[a-z][a-z0-9_]*", name) and name != "base"
     if not known or util.find_spec(module) is None:
         raise UnknownProvider(f"there is no provider '{name}'")
-    return _adapter(module)
-
-
-@lru_cache(maxsize=32)
-def _adapter(module: str) -> type[Provider]:
     members = vars(import_module(module)).values()
     (found,) = (
         member

@@ -11,7 +11,7 @@ import stand_ins
 from botocore.endpoint import Endpoint
 from racing import LONGEST, Gate
 
-from chalicelib import aws, dispatching, models, signals, store
+from chalicelib import aws, dispatching, models, signals, store, store_table
 from chalicelib.compose import compose
 from chalicelib.messages import Submission
 from chalicelib.providers.dummy import Dummy
@@ -144,6 +144,7 @@ def stage(dynamodb, connections, monkeypatch):
     make_tables(tables)
     for record, connection in connections.items():
         monkeypatch.setattr(record, "_connection", connection)
+        monkeypatch.setattr(store_table, "tables_client", lambda client=connection.connection.client: client)
     forget()
     yield Stage(dynamodb, stand_ins.install(monkeypatch.setattr))
     forget()
