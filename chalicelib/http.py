@@ -51,20 +51,23 @@ def exchange(request: HttpRequest, to: str) -> HttpResponse:
     """One request, one answer, whatever its status; `to` names who is asked. Raises ProviderUnavailable, OutcomeUnknown."""
     import requests  # here: a callback's container never needs it
 
+    from chalicelib.http_session import session
+
     try:
         # A fresh connection each time: one kept over a Lambda's freeze is often dead, and a text written to a dead
         # connection has an unknown outcome.
-        reply = requests.request(
-            request.method,
-            request.url,
-            headers=dict(request.headers),
-            params=dict(request.query),
-            data=request.content if request.content is not None else request.form,
-            json=request.json,
-            auth=request.auth,
-            timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
-            allow_redirects=False,
-        )
+        with session() as connecting:
+            reply = connecting.request(
+                request.method,
+                request.url,
+                headers=dict(request.headers),
+                params=dict(request.query),
+                data=request.content if request.content is not None else request.form,
+                json=request.json,
+                auth=request.auth,
+                timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                allow_redirects=False,
+            )
     except requests.exceptions.RequestException as error:
         if _never_sent(error):
             raise ProviderUnavailable("unreachable", f"no connection to {to}") from error

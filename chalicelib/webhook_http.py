@@ -86,12 +86,9 @@ def _connection(host: str, port: int, secure: bool, loopback: bool) -> Any:
     if secure:
         import certifi
 
-        options |= {
-            "cert_reqs": "CERT_REQUIRED",
-            "ca_certs": certifi.where(),
-            "server_hostname": host,
-            "assert_hostname": host,
-        }
+        from chalicelib.tls import trusting
+
+        options |= {"ssl_context": trusting(certifi.where()), "server_hostname": host}
     return kind(address, port, **options)
 
 

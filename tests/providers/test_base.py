@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import ssl
-from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from cryptography import x509  # moto brings it
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+import trustme
 
 from chalicelib.errors import (
     AccountRefused,
@@ -104,30 +100,48 @@ def test_where_no_connection_can_be_made_nothing_was_sent(url: str, outgoing: An
     assert caught.value.code == "unreachable"
 
 
-def test_a_server_without_a_good_certificate_gets_nothing(wire: Any, outgoing: Any, tmp_path: Path) -> None:
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """The only one that is believed, as somebody has it whose provider is behind a gateway of his own."""
+    made = trustme.CA()
+    made.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "authority.pem"))
+    return made
+
+
+def encrypted(wire: Any, authority: trustme.CA, name: str = "127.0.0.1") -> str:
+    """Have the server show a certificate for a name; returns its URL."""
     wire.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    wire.tls.load_cert_chain(self_signed(tmp_path / "server.pem"))
-    with pytest.raises(ProviderUnavailable):
-        plain(base_url=wire.url.replace("http:", "https:")).submit(outgoing())
+    authority.issue_cert(name).configure_cert(wire.tls)
+    return str(wire.url.replace("http:", "https:"))
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "127.0.0.2"])
+def test_a_server_without_a_good_certificate_gets_nothing(
+    wire: Any, http: Any, authority: trustme.CA, outgoing: Any, name: str
+) -> None:
+    """Nobody that is believed has signed it, or it is another's."""
+    wire.reply = http(200, '{"id": "a"}')
+    stranger = trustme.CA() if name == "127.0.0.1" else authority
+    for _ in range(2):  # nor the second time
+        with pytest.raises(ProviderUnavailable) as caught:
+            plain(base_url=encrypted(wire, stranger, name)).submit(outgoing())
+        assert caught.value.code == "unreachable"
     assert wire.requests == []
 
 
-def self_signed(path: Path) -> Path:
-    """A certificate that nobody has signed but its owner, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    today = datetime.now(timezone.utc)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1, today - timedelta(1), today + timedelta(1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
+def test_each_text_has_a_connection_of_its_own_and_the_authorities_are_read_once(
+    wire: Any, http: Any, authority: trustme.CA, outgoing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading them takes longer than all else that a text takes."""
+    read, load = [], ssl.SSLContext.load_verify_locations
+    monkeypatch.setattr(
+        ssl.SSLContext, "load_verify_locations", lambda self, *given: read.append(given) or load(self, *given)
     )
-    pem = serialization.Encoding.PEM
-    unlocked = serialization.NoEncryption()
-    path.write_bytes(
-        certificate.public_bytes(pem) + key.private_bytes(pem, serialization.PrivateFormat.PKCS8, unlocked)
-    )
-    return path
+    wire.reply = http(200, '{"id": "a"}').replace(b"Connection: close", b"Connection: keep-alive")
+    provider = plain(base_url=encrypted(wire, authority))
+    assert [provider.submit(outgoing()).provider_message_ids for _ in range(3)] == [("a",)] * 3
+    assert (len(wire.requests), len(read)) == (3, 1)
 
 
 # Errors by HTTP status.

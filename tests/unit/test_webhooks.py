@@ -3,12 +3,15 @@
 import json
 import random
 import socket
+import ssl
 import threading
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import certifi
 import pytest
+import trustme
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from chalicelib import config, delivering, signals, store, store_webhooks, webhook_http
@@ -279,6 +282,28 @@ def test_the_address_that_was_looked_at_is_the_one_that_is_connected_to(monkeypa
     assert webhook_http.post(url, {}, b"{}", loopback=True).status == 200
     ((headers, _),) = receiver.requests
     assert headers["host"].startswith("client.test:")
+
+
+@pytest.fixture
+def encrypted(receiver, tmp_path, monkeypatch):
+    """Have the receiver show a certificate for `client.test`; gives what names it."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setattr(certifi, "where", lambda: str(tmp_path / "authority.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("client.test").configure_cert(context)
+    receiver.server.socket = context.wrap_socket(receiver.server.socket, server_side=True)
+    real = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _, *rest, **more: real("127.0.0.1", *rest, **more))
+    return lambda name: receiver.url.replace("http:", "https:").replace("127.0.0.1", name)
+
+
+def test_the_certificate_must_be_that_of_the_name(receiver, encrypted):
+    for _ in range(2):
+        assert webhook_http.post(encrypted("client.test"), {}, b"{}", loopback=True).status == 200
+        other = webhook_http.post(encrypted("other.test"), {}, b"{}", loopback=True)
+        assert (other.status, other.reason) == (None, "no answer: SSLCertVerificationError")
+    assert len(receiver.requests) == 2
 
 
 def test_loopback_is_open_to_a_local_stack_only(receiver):
