@@ -21,7 +21,7 @@ from bench.report import broken, table, write
 from localdev.signals import exit_cleanly
 
 #: What is measured, in this order; each has `measure(quick, say)`.
-PARTS = ("package", "lambdas", "pipeline", "growth", "keys", "cost")
+PARTS = ("package", "lambdas", "encrypted", "pipeline", "growth", "keys", "cost")
 
 
 def main() -> int:

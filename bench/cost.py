@@ -13,6 +13,7 @@ from typing import Any
 
 from bench import bill, functions
 from bench.bill import Measured, Memory, Milliseconds
+from bench.encrypted import encrypted
 from bench.figures import Figure
 from bench.stage import Stage, stage
 from bench.workers import Worker
@@ -29,7 +30,7 @@ INDEXES = {"by_recipient": ("message_id", "recipient", "position"), "by_day": ("
 
 def measure(quick: bool, say: Callable[[str], None], cpu: Milliseconds | None = None) -> list[Figure]:
     """The bills. `cpu` is measured here unless it is given."""
-    with stage() as here:
+    with encrypted() as (provider, trust), stage(provider, trust) as here:
         cpu = cpu or functions.measure(here, QUICK_TIMES if quick else TIMES, say)
         return figures(_measured(here, cpu))
 

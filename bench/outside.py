@@ -21,11 +21,16 @@ HOST = "127.0.0.1"
 SIGNATURE_SECRET = "bench-signature-secret"  # of what this machine sends to itself
 
 
+class _Outside(ThreadingHTTPServer):
+    daemon_threads = True
+    provider: str  #: the URL that the secret names
+
+
 @contextmanager
-def outside() -> Iterator[str]:
-    """The URL of the provider and of the parameter store, for as long as the block lasts."""
-    server = ThreadingHTTPServer((HOST, 0), _Handler)
-    server.daemon_threads = True
+def outside(provider: str | None = None) -> Iterator[str]:
+    """The URL of the provider and of the parameter store, for as long as the block lasts; `provider` is that of another one."""
+    server = _Outside((HOST, 0), Provider)
+    server.provider = provider or f"http://{HOST}:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:
         yield f"http://{HOST}:{server.server_address[1]}"
@@ -51,7 +56,9 @@ def _secret(base_url: str) -> dict[str, str]:
     }
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Provider(BaseHTTPRequestHandler):
+    """It answers as Vonage and as the parameter store do."""
+
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     numbers = count(1)
@@ -65,7 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(self._taken(dict(parse_qsl(body.decode()))), "application/json")
 
     def _parameter(self, name: str) -> dict[str, Any]:
-        value = json.dumps(_secret(f"http://{self.headers['Host']}"))
+        assert isinstance(self.server, _Outside)
+        value = json.dumps(_secret(self.server.provider))
         return {"Parameter": {"Name": name, "Type": "SecureString", "Value": value, "Version": 1}}
 
     def _taken(self, form: Mapping[str, str]) -> dict[str, Any]:

@@ -52,17 +52,24 @@ class Stage:
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
-    """DynamoDB Local with empty tables, and the outside. Raises what dynamodb_local raises."""
-    with dynamodb_local.running() as dynamodb_url, outside() as outside_url:
-        variables = read_stage(STAGE).environment | {
-            "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
-            "AWS_ENDPOINT_URL_SSM": outside_url,
-            # Of the floor and the peers, who have no code to make them:
-            "MESSAGES_TABLE": _table("messages"),
-            "KEYS_TABLE": _table("api-keys"),
-            "SECRET_NAME": f"/smsignal/{STAGE}/vonage",
-        }
+def stage(provider: str | None = None, trust: Mapping[str, str] | None = None) -> Iterator[Stage]:
+    """DynamoDB Local with empty tables, and the outside. Raises what dynamodb_local raises.
+
+    `provider` is the URL of one over TLS (encrypted.py), and `trust` the variables by which it is believed.
+    """
+    with dynamodb_local.running() as dynamodb_url, outside(provider) as outside_url:
+        variables = (
+            read_stage(STAGE).environment
+            | dict(trust or {})
+            | {
+                "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
+                "AWS_ENDPOINT_URL_SSM": outside_url,
+                # Of the floor and the peers, who have no code to make them:
+                "MESSAGES_TABLE": _table("messages"),
+                "KEYS_TABLE": _table("api-keys"),
+                "SECRET_NAME": f"/smsignal/{STAGE}/vonage",
+            }
+        )
         access = {name.lower(): value for name, value in environment.AWS.items() if "KEY" in name}
         config = Config(account_id_endpoint_mode="disabled")
         session = boto3.Session(**access, region_name=environment.REGION)

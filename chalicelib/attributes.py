@@ -107,9 +107,8 @@ class ErrorAttribute(Attribute[MessageError]):
 
     attr_type = MAP
 
-    def serialize(self, value: MessageError | dict[str, str | None]) -> Item:
-        """Also of the JSON: in an update PynamoDB takes nothing but a dict for a map."""
-        return _to_map(value if isinstance(value, dict) else value.as_json())
+    def serialize(self, value: MessageError) -> Item:
+        return _to_map(value.as_json())
 
     def deserialize(self, value: Item) -> MessageError:
         return MessageError.from_json(_from_map(value))

@@ -18,20 +18,18 @@ from typing import Any
 from uuid import uuid4
 
 from pynamodb.exceptions import DoesNotExist
-from pynamodb.expressions.update import Action
 
 from chalicelib.errors import MessageNotFound, TextMessageError
 from chalicelib.messages import (
     DeliveryReceipt,
     Direction,
-    MessageError,
     TextMessage,
     parse_rfc3339,
     rfc3339,
 )
 from chalicelib.models import Due, MessageRecord
 from chalicelib.status import FINAL, RANK, Status
-from chalicelib.store_table import Refused, put, put_all, translated, update, update_unread
+from chalicelib.store_table import Refused, change_item, put, put_all, translated, update
 from chalicelib.store_update import Update
 from chalicelib.transitions import overheard, priced_later, receipt_entry, received
 
@@ -82,17 +80,18 @@ def get(message_id: str) -> TextMessage:
 
 def save(before: TextMessage, after: TextMessage) -> None:
     """Write what differs, if the stored text still is `before`. Raises Conflict, StoreUnavailable."""
-    record = MessageRecord(before.id)
-    actions = [_assign(name, getattr(after, name)) for name in _differences(before, after)]
+    move = Update(MessageRecord)
+    move.require("revision", "=", before.revision)
+    for name in _differences(before, after):
+        move.set(name, getattr(after, name))
     if after.status is not before.status:
-        actions.append(MessageRecord.rank.set(RANK[after.status]))
+        move.set("rank", RANK[after.status])
     if after.due_at != before.due_at:
-        actions.append(_assign("due_shard", due_shard(before.id) if after.due_at else None))
+        move.set("due_shard", due_shard(before.id) if after.due_at else None)
     if after.to != before.to:  # erased, so the recipient's list forgets it too
-        actions.append(MessageRecord.recipient.remove())
-    actions.append(MessageRecord.revision.set(before.revision + 1))
-    with _conflicting():
-        update(record, actions, MessageRecord.revision == before.revision)
+        move.set("recipient", None)
+    move.set("revision", before.revision + 1)
+    _change(before.id, move)
 
 
 def change(message: TextMessage, transition: Callable[[TextMessage], TextMessage]) -> TextMessage:
@@ -171,8 +170,12 @@ def _advance_unread(
     if new in FINAL:
         move.set("due_at", price_due)
         move.set("due_shard", due_shard(message_id) if price_due else None)
+    _change(message_id, move)
+
+
+def _change(message_id: str, move: Update) -> None:
     with _conflicting():
-        update_unread(MessageRecord, {MessageRecord.id.attr_name: {"S": message_id}}, move)
+        change_item(MessageRecord, {MessageRecord.id.attr_name: {"S": message_id}}, move)
 
 
 def due(until: datetime) -> Iterator[tuple[str, datetime]]:
@@ -248,16 +251,6 @@ def _record(message: TextMessage) -> MessageRecord:
 
 def _differences(before: TextMessage, after: TextMessage) -> list[str]:
     return [name for name in FIELDS if name != "revision" and getattr(before, name) != getattr(after, name)]
-
-
-def _assign(name: str, value: Any) -> Action:
-    attribute = getattr(MessageRecord, name)
-    if isinstance(value, tuple):
-        value = list(value)  # PynamoDB takes anything else for one element of the list
-    elif isinstance(value, MessageError):
-        value = value.as_json()  # and nothing but a dict for a map
-    action: Action = attribute.remove() if value is None else attribute.set(value)
-    return action
 
 
 @contextmanager

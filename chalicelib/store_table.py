@@ -48,8 +48,8 @@ def update(record: Model, actions: Sequence[Action], condition: Condition, **opt
     return _write("update_item", {**kwargs, **options})
 
 
-def update_unread(record: type[Model], key: dict[str, Any], change: Update) -> None:
-    """Change an item that was not read before. Raises Refused, StoreUnavailable."""
+def change_item(record: type[Model], key: dict[str, Any], change: Update) -> None:
+    """Change an item as it is written out. Raises Refused, StoreUnavailable."""
     where = {"TableName": record.Meta.table_name, "Key": key}
     _write("update_item", {**where, **change.parameters(), "ReturnValuesOnConditionCheckFailure": "ALL_OLD"})
 

@@ -1,7 +1,7 @@
 """An update written out in DynamoDB's own words.
 
 PynamoDB makes an object of each name, value and operator in an expression, which takes longer than to sign the request: too long
-for the update that every receipt makes. The attributes, and what they make of a value, are the model's all the same.
+for what every text and every receipt do. The attributes, and what they make of a value, are the model's all the same.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
 """
 
