@@ -34,8 +34,8 @@ needs nothing but Python and `make`.
 
 - A ratio is one of medians of runs that were made in turn (A B A B …), since absolute times on a shared machine mean little; in
   brackets the least and the most of the runs.
-- A ratio of times whose spread reaches across 1 is a tie, and another run may turn it round: warm, against Powertools, full
-  runs have given 0.98 to 1.12. Instructions are the same in every run.
+- A ratio of times whose spread reaches across 1 may be turned round by another run on a busy machine. The closest is Powertools,
+  warm: the last six runs gave 1.04 to 1.08. Instructions are the same in every run.
 - **Bold** figures have a budget; a figure that breaks its budget fails the command, and is marked here.
 - What is compared with what, and how, is in the sources: each part of `bench/` is one file.
 """
