@@ -34,6 +34,7 @@ check: .venv/.ready ## lint, types, tests: what CI runs
 	@$(PY) -m pytest
 
 bench: .venv/.ready ## measure the budgets, the peers and the cost, and write docs/performance.md [QUICK=1]
+	@sh bench/setup.sh
 	@$(PY) -m bench $(if $(QUICK),--quick)
 
 chaos: .venv/.ready ## 1,000 texts through a storm of faults, and a ledger of what came of them [TEXTS=1000] [SEED=1]

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from bench.figures import Figure
 from bench.report import broken, table, write
+from localdev.dynamodb_local import Unavailable
 from localdev.signals import exit_cleanly
 
 #: What is measured, in this order; each has `measure(quick, say)`.
@@ -35,11 +36,14 @@ def main() -> int:
     arguments = parser.parse_args()
     console, started = Console(highlight=False, soft_wrap=True), time.monotonic()
     figures: list[Figure] = []
-    for part in arguments.only or PARTS:
-        console.print(f"{part} ...", style="bold")
-        figures += import_module(f"bench.{part}").measure(
-            arguments.quick, lambda line: console.print(f"  {line}", style="dim")
-        )
+    try:
+        for part in arguments.only or PARTS:
+            console.print(f"{part} ...", style="bold")
+            measure = import_module(f"bench.{part}").measure
+            figures += measure(arguments.quick, lambda line: console.print(f"  {line}", style="dim"))
+    except Unavailable as reason:
+        console.print(f"Stopped: {reason}", style="red")
+        return 1
     console.print(table(figures))
     seconds = round(time.monotonic() - started)
     console.print(

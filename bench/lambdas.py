@@ -121,7 +121,7 @@ def _kept_busy(function: Function, events: Sequence[Event]) -> tuple[float, floa
 
 def _count(runs: Measured, given: Given, here: Stage, scale: Scale, say: Callable[[str], None]) -> None:
     if not instructions.available():
-        say("instructions are not counted: install valgrind")
+        say("instructions are not counted: that needs valgrind")
         return
     counting = [one for one in runs if scale.peers or one.name in ("smsignal", "floor")]
     say(f"counting the instructions of {len(counting)} functions")

@@ -30,7 +30,7 @@ INTRODUCTION = """\
 # Performance
 
 What `make bench` measured, on {date}, on {processors} processors with Python {python}, in {seconds} seconds. Run it yourself: it
-needs nothing but Python and `make`.
+needs Python and `make`; what else it needs, on Debian and Ubuntu, it installs: a Java, and valgrind.
 
 - A ratio is one of medians of runs that were made in turn (A B A B …), since absolute times on a shared machine mean little; in
   brackets the least and the most of the runs.

@@ -4,8 +4,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-say() { printf '%s\n' "$*" >&2; }
-fail() { say "$*"; exit 1; }
+. localdev/system.sh
+
 suits() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
 
 find_python() {
@@ -22,16 +22,8 @@ find_python() {
 # Debian and Ubuntu keep a part of the standard library, without which no virtual environment gets a pip, in a package.
 need_venv() {
     "$1" -c 'import ensurepip, venv' 2>/dev/null && return
-    package=$("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
-    command -v apt-get >/dev/null || fail "$1 cannot make virtual environments: install its venv and ensurepip modules."
-    [ "$(id -u)" = 0 ] || fail "$1 cannot make virtual environments. Run: sudo apt-get install $package"
-    say "Installing $package ..."
-    log=$(mktemp)
-    if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$package"; } >"$log" 2>&1; then
-        tail -n 5 "$log" >&2
-        fail "$package could not be installed. Install it, then run make again."
-    fi
-    rm -f "$log"
+    install_packages "$1 cannot make virtual environments" \
+        "$("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
 }
 
 # pip says a line for each package that it fetches; they become a line that counts.
