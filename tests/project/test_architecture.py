@@ -10,7 +10,7 @@ LIBRARY = ROOT / "chalicelib"
 PURE = {"status", "changes", "errors", "encoding", "messages", "phone", "transitions", "segmented", "retries"}
 PURE |= {"compose", "routing", "webhooks"}
 #: What a pure module and an adapter may use of our own.
-KNOWN_TO_ADAPTERS = {"status", "errors", "encoding", "messages", "phone", "http", "logs", "providers"}
+KNOWN_TO_ADAPTERS = {"status", "errors", "encoding", "messages", "phone", "http", "jwt", "logs", "providers"}
 #: Adapters that speak to AWS itself instead of HTTP.
 ON_AWS = {"sandbox", "aws_eum"}
 
