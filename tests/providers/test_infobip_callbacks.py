@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_infobip import URL, infobip
 
 from chalicelib.errors import (
     CallbackUnreadable,
@@ -23,22 +24,10 @@ from chalicelib.errors import (
 )
 from chalicelib.messages import DeliveryReceipt, IncomingText, MessageError
 from chalicelib.providers.base import Callback
-from chalicelib.providers.infobip import Infobip
 from chalicelib.status import Status
 
-SETTINGS = {
-    "api_key": "k3y-of-the-account",
-    "base_url": "https://abc123.api.infobip.example",
-    "callback_secret": "s3cret-of-the-tickets",
-    "incoming_token": "t0ken-for-the-dashboard",
-}
 ID, OTHER = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
-URL = "https://sms.example.com/api/callback/infobip"
 TICKET = f"{ID}-{hmac.new(b's3cret-of-the-tickets', b'infobip/' + ID.encode(), hashlib.sha256).hexdigest()[:32]}"
-
-
-def infobip(**settings: str) -> Infobip:
-    return Infobip({**SETTINGS, **settings})
 
 
 def carrying(*items: object, ticket: str = TICKET) -> Callback:

@@ -11,24 +11,13 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+from test_infobip import URL, infobip
 
 from chalicelib.errors import CallbackNotAuthentic, ConfigurationError
 from chalicelib.providers.base import Callback
-from chalicelib.providers.infobip import Infobip
 
-SETTINGS = {
-    "api_key": "k3y-of-the-account",
-    "base_url": "https://abc123.api.infobip.example",
-    "callback_secret": "s3cret-of-the-tickets",
-    "incoming_token": "t0ken-for-the-dashboard",
-}
 ID, OTHER = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
-URL = "https://sms.example.com/api/callback/infobip"
 TICKET = f"{ID}-{hmac.new(b's3cret-of-the-tickets', b'infobip/' + ID.encode(), hashlib.sha256).hexdigest()[:32]}"
-
-
-def infobip(**settings: str) -> Infobip:
-    return Infobip({**SETTINGS, **settings})
 
 
 def carrying(*items: object, ticket: str = TICKET, **headers: str) -> Callback:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_messagebird import THEIRS
 
 from chalicelib.errors import (
     AccountRefused,
@@ -28,7 +29,6 @@ from chalicelib.status import Status
 
 SETTINGS = {"access_key": "test_gshuPaZoeEG6ovbc8M79w0QyM", "callback_secret": "s3cret-of-the-urls"}
 ID, OTHER = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
-THEIRS = "f28bbe526fc14974b3e7e663a6139b53"
 URL = "https://sms.example.com/api/callback/messagebird"
 RECEIPT = {
     "datacoding": "plain",

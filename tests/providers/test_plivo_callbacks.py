@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_plivo import ID, INCOMING, RECEIPT, TAKEN, TOKEN, form
 
 from chalicelib import transitions
 from chalicelib.errors import (
@@ -20,46 +21,17 @@ from chalicelib.errors import (
     OutcomeUnknown,
     ProviderUnavailable,
 )
-from chalicelib.messages import DeliveryReceipt, IncomingText, MessageError, Submission
+from chalicelib.messages import DeliveryReceipt, IncomingText, MessageError
 from chalicelib.providers.base import Callback
 from chalicelib.providers.plivo import Plivo
 from chalicelib.status import Status
 
-TOKEN = "auth-t0ken-of-plivo"
 SETTINGS = {"auth_id": "MA/0000000000000000", "auth_token": TOKEN, "callback_secret": "c4llback-s3cret"}
-ID = "0123456789abcdef0123456789abcdef"
 UUID, OTHER = "5b40a428-bfc7-4daf-9d06-726c558bf3b8", "83876bdb-2033-4876-bfaf-0ff8693705af"
-RECEIPT = {
-    "From": "14155550100",
-    "To": "14155550101",
-    "MessageUUID": UUID,
-    "ParentMessageUUID": UUID,
-    "PartInfo": "1 of 1",
-    "Status": "delivered",
-    "Units": "1",
-    "TotalRate": "0.0025",
-    "TotalAmount": "0.0025",
-    "ErrorCode": "000",
-    "MCC": "310",
-    "MNC": "004",
-}
-INCOMING = {
-    "From": "14155550101",
-    "To": "14155550100",
-    "Text": "STOP",
-    "Type": "sms",
-    "MessageUUID": OTHER,
-    "Units": "1",
-}
 
 
 def plivo(**changes: str) -> Plivo:
     return Plivo({**SETTINGS, **changes})
-
-
-def form(params: dict[str, str], ticket: str = ID) -> Callback:
-    url = f"https://sms.example.com/api/callback/plivo/{ticket}"
-    return Callback("POST", url, body=urlencode(params).encode(), ticket=ticket)
 
 
 # What its callbacks say.
@@ -184,9 +156,6 @@ def test_a_ticket_that_is_not_ours_is_no_id(ticket: str) -> None:
     (parsed,) = plivo(currency="EUR").parse_callback(form(RECEIPT, ticket))
     assert isinstance(parsed, DeliveryReceipt)
     assert (parsed.message_id, parsed.provider_message_id, parsed.currency) == (None, UUID, "EUR")
-
-
-TAKEN = Submission((UUID,), "message(s) queued")
 
 
 def part(number: int, status: str) -> DeliveryReceipt:

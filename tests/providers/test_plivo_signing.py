@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plivo.utils import validate_signature, validate_v3_signature
 from plivo.utils.signature_v3 import construct_get_url, construct_post_url, get_signature_v3
+from test_plivo import ID
 
 from chalicelib.errors import CallbackError, CallbackNotAuthentic
 from chalicelib.messages import DeliveryReceipt, IncomingText
@@ -29,7 +30,6 @@ SETTINGS = {
     "callback_secret": "c4llback-s3cret",
     "incoming_token": "inc0ming-t0ken",
 }
-ID = "0123456789abcdef0123456789abcdef"
 RECEIPT = {
     "From": "14155550100",
     "To": "14155550101",

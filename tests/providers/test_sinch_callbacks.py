@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 from hypothesis import given, strategies
+from test_sinch import AT, BATCH
 
 from chalicelib.errors import CallbackUnreadable, ErrorClass
 from chalicelib.messages import DeliveryReceipt, IncomingText, MessageError
@@ -18,8 +18,6 @@ from chalicelib.status import Status
 
 SETTINGS = {"service_plan_id": "plan4711", "api_token": "t0ken-of-the-plan", "callback_secret": "s3cret-of-callbacks"}
 ID, OTHER = "0123456789abcdef0123456789abcdef", "f" * 32
-BATCH = "01JHFFHQ0P99JPPNQPJDV7AAAA"
-AT = datetime(2026, 1, 13, 9, 22, 40, 914000, tzinfo=timezone.utc)
 RECEIPT = {
     "type": "recipient_delivery_report_sms",
     "batch_id": BATCH,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sinch.domains.authentication.sinch_events.v1 import authentication_validation as vendors
 from sinch.domains.sms.sinch_events.v1.sms_sinch_event import SmsSinchEvent
+from test_sinch import ID
 
 from chalicelib.errors import CallbackError, CallbackNotAuthentic, ConfigurationError
 from chalicelib.providers.base import Callback
@@ -22,7 +23,6 @@ UNSIGNED = {
     "incoming_token": "t0ken-of-incoming",
 }
 SECRET = "SMSWebhooksSecret"
-ID = "0123456789abcdef0123456789abcdef"
 SIGNED_AT = datetime.fromtimestamp(1736760161, tz=timezone.utc)
 #: https://github.com/sinch/sinch-sdk-java: SinchEventsServiceTest.java, byte for byte
 PUBLISHED = (

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import pytest
 from telnyx.types import outbound_message_payload
 from telnyx.types.delivery_update_webhook_event import DeliveryUpdateWebhookEvent
+from test_telnyx import THEIRS
 
 from chalicelib.errors import (
     AccountRefused,
@@ -26,7 +27,6 @@ from chalicelib.status import Status
 
 SETTINGS = {"api_key": "KEY0123456789ABCDEF_made-up"}
 ID, OTHER = "0123456789abcdef0123456789abcdef", "f" * 32
-THEIRS = "40385f64-5717-4562-b3fc-2c963f66afa6"
 URL = f"https://sms.example.com/api/callback/telnyx/{ID}"
 PROFILE_URL = "https://sms.example.com/api/incoming/telnyx"
 PAYLOAD: dict[str, Any] = {

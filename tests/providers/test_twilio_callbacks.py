@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_twilio import ACCOUNT, ID, INCOMING, RECEIPT, SID, URL, message
 
 from chalicelib.errors import (
     AccountRefused,
@@ -25,38 +26,6 @@ from chalicelib.messages import DeliveryReceipt, IncomingText, MessageError
 from chalicelib.providers.base import Callback
 from chalicelib.providers.twilio import CODES, Twilio
 from chalicelib.status import Status
-
-ACCOUNT = "AC00000000000000000000000000000000"
-ID = "0123456789abcdef0123456789abcdef"
-SID = "SM11111111111111111111111111111111"
-URL = f"https://sms.example.com/api/callback/twilio/{ID}"
-RECEIPT = {
-    "AccountSid": ACCOUNT,
-    "ApiVersion": "2010-04-01",
-    "From": "+15005550006",
-    "MessageSid": SID,
-    "MessageStatus": "delivered",
-    "RawDlrDoneDate": "2610081203",
-    "SmsSid": SID,
-    "SmsStatus": "delivered",
-    "To": "+15005550010",
-}
-INCOMING = {
-    "ToCountry": "US",
-    "SmsMessageSid": SID,
-    "NumMedia": "0",
-    "FromCity": "",
-    "FromCountry": "US",
-    "SmsSid": SID,
-    "SmsStatus": "received",
-    "Body": "Hello ",
-    "To": "+15005550006",
-    "NumSegments": "1",
-    "MessageSid": SID,
-    "AccountSid": ACCOUNT,
-    "From": "+15005550010",
-    "ApiVersion": "2010-04-01",
-}
 
 
 def twilio(**settings: str) -> Twilio:
@@ -215,21 +184,6 @@ def test_the_answer_sends_no_text_back() -> None:
 
 
 # What it says when it is asked.
-
-
-def message(**changes: Any) -> dict[str, Any]:
-    return {
-        "sid": SID,
-        "status": "queued",
-        "num_segments": "2",
-        "price": None,
-        "price_unit": None,
-        "error_code": None,
-        "error_message": None,
-        "date_sent": None,
-        "date_updated": "Thu, 08 Oct 2026 12:03:01 +0000",
-        **changes,
-    }
 
 
 AT = datetime(2026, 10, 8, 12, 3, 1, tzinfo=timezone.utc)

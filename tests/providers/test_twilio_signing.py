@@ -8,6 +8,7 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 import pytest
+from test_twilio import ID, SID, URL
 from twilio.request_validator import RequestValidator
 
 from chalicelib.errors import CallbackError, CallbackNotAuthentic
@@ -15,9 +16,6 @@ from chalicelib.messages import DeliveryReceipt
 from chalicelib.providers.base import Callback
 from chalicelib.providers.twilio import Twilio
 
-ID = "0123456789abcdef0123456789abcdef"
-SID = "SM11111111111111111111111111111111"
-URL = f"https://sms.example.com/api/callback/twilio/{ID}"
 TOKEN, SHARED = "t0ken-of-the-account", "s3cret-of-the-shared-key"
 HOW = "key=webhooks_sharedkey_01,algorithm=HMAC_SHA256"
 RECEIPT = {
