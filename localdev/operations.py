@@ -141,12 +141,11 @@ def subscribers(options: Namespace) -> None:
 
 def replay(options: Namespace) -> None:
     """Tell changes again."""
-    from chalicelib.messages import parse_rfc3339
     from infra.signals import replay as telling
     from infra.signals.place import this_stage
     from localdev.terminal import console
 
-    since, until = (value and parse_rfc3339(value) for value in (options.since, options.until))
+    since, until = _time(options.since), _time(options.until)
     told = telling.changes(options.message, since, until, datetime.now(timezone.utc))
     count = telling.replay(this_stage(), told, options.subscriber, console().print)
     console().print(f"{count} changes were told again, to {options.subscriber or 'everybody'}.")
@@ -186,6 +185,16 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "dlq": dlq,
     "redrive": redrive,
 }
+
+
+def _time(text: str | None) -> datetime | None:
+    """A moment. Raises ValueError."""
+    from chalicelib.messages import parse_rfc3339
+
+    try:
+        return parse_rfc3339(text) if text else None
+    except ValueError:
+        raise ValueError(f"'{text}' is no moment: write one like 2026-11-25T09:00:00Z") from None
 
 
 def _listed(text: str | None) -> tuple[str, ...]:

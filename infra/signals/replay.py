@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from chalicelib import store
 from chalicelib.changes import StatusChange
@@ -22,6 +23,7 @@ LIVES = timedelta(days=4)
 WEBHOOKS = "webhooks"
 
 Told = tuple[TextMessage, StatusChange]
+Target = tuple[str, Mapping[str, Any]]  # an ARN, and the pattern of the events that it wants
 
 
 def changes(message_id: str | None, since: datetime | None, until: datetime | None, now: datetime) -> Iterator[Told]:
@@ -45,6 +47,8 @@ def replay(place: Place, told: Iterable[Told], subscriber: str | None, show: Sho
     A subscriber is named as `make subscribers` lists it, or by its ARN; `webhooks` are those of all clients, `webhooks/<key id>`
     those of one.
     """
+    to_webhooks = subscriber is None or subscriber.startswith(WEBHOOKS)
+    targets = [] if to_webhooks else _targets(place, subscriber or "")
     count = 0
     for batch in _batches(told):
         handed = len(batch)
@@ -52,33 +56,34 @@ def replay(place: Place, told: Iterable[Told], subscriber: str | None, show: Sho
             failed = publish([change for _, change in batch])
             if failed:
                 raise Stopped(f"the event bus refused {len(failed)} changes: {failed[0][1]}. Say the same again")
-        if subscriber is None or subscriber.startswith(WEBHOOKS):
+        if to_webhooks:
             key = subscriber.partition("/")[2] if subscriber else ""
             found = (letter for message, change in batch for letter in letters(message, change))
             letters_sent = enqueue(letter for letter in found if key in ("", letter.key_id))
             handed = letters_sent if subscriber else handed
         else:
-            handed = _to_one(place, batch, subscriber)
+            handed = sum(_hand_over(place, change, targets) for _, change in batch)
         count += handed
         show(f"{count} changes")
     return count
 
 
-def _to_one(place: Place, batch: Sequence[Told], subscriber: str) -> int:
-    """Hand changes to one subscriber's targets, those that its pattern lets through; returns how many."""
-    count = 0
-    found = [
-        (arn, pattern) for name, arn, pattern in rules.attached(place) if subscriber in (name, arn, _function(arn))
-    ]
+def _targets(place: Place, subscriber: str) -> list[Target]:
+    """What one subscriber is attached by: the ARNs, each with its pattern. Raises Stopped."""
+    attached = rules.attached(place)
+    found = [(arn, pattern) for name, arn, pattern in attached if subscriber in (name, arn, _function(arn))]
     if not found:
         raise Stopped(f"there is no subscriber '{subscriber}'; see: make subscribers STAGE={place.stage}")
-    for arn, pattern in found:
-        for _, change in batch:
-            event = handing.event_of(place, change)
-            if handing.wants(place, pattern, event):
-                handing.hand_over(place, arn, event)
-                count += 1
-    return count
+    return found
+
+
+def _hand_over(place: Place, change: StatusChange, targets: Sequence[Target]) -> int:
+    """Hand a change to those targets whose pattern lets it through; returns to how many."""
+    event = handing.event_of(place, change)
+    wanting = [arn for arn, pattern in targets if handing.wants(place, pattern, event)]
+    for arn in wanting:
+        handing.hand_over(place, arn, event)
+    return len(wanting)
 
 
 def _function(arn: str) -> str:

@@ -1,6 +1,7 @@
 """Who is attached, what is told again, what was given up: the commands' work, against moto."""
 
 import json
+from argparse import Namespace
 
 import boto3
 import pytest
@@ -14,6 +15,7 @@ from infra.errors import Stopped
 from infra.signals import dead, handing, replay, rules
 from infra.signals.place import Place
 from infra.signals.webhook import set_endpoint
+from localdev import operations
 
 PLACE = Place("test")
 ACCOUNT = "arn:aws:%s:us-east-1:123456789012:"
@@ -150,11 +152,19 @@ def test_webhooks_are_told_again_by_key(aws, text, http):
     assert len(bodies(aws, "smsignal-test-webhooks")) == 6
 
 
-def test_what_is_to_be_told_must_be_said(aws, text):
+def test_what_is_to_be_told_must_be_said(aws):
     with pytest.raises(Stopped, match="MESSAGE=<id>, or SINCE="):
         next(replay.changes(None, None, None, now()))
     with pytest.raises(Stopped, match="there is no subscriber 'nobody'"):
-        replay.replay(PLACE, replay.changes(text, None, None, now()), "nobody", silent)
+        replay.replay(PLACE, [], "nobody", silent)
+
+
+@pytest.mark.parametrize("moment", ["yesterday", "2026-11-25T09:00:00"])
+def test_a_moment_that_cannot_be_read_is_said(moment, capsys, monkeypatch):
+    monkeypatch.setenv("SMSIGNAL_STAGE", "dev")  # which the command names, too
+    options = Namespace(command="replay", stage="dev", message=None, since=moment, until=None, subscriber=None)
+    assert operations.do(options) == 1
+    assert f"'{moment}' is no moment: write one like 2026-11-25T09:00:00Z" in capsys.readouterr().err
 
 
 # Given up.
