@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import ssl
 import statistics
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,7 +19,8 @@ import requests
 import trustme
 
 from bench.figures import Figure, of_runs
-from bench.outside import HOST, Provider
+from bench.outside import Provider
+from bench.serving import HOST, serving
 from bench.workers import Worker
 from chalicelib.http import HttpRequest, exchange
 
@@ -68,13 +67,7 @@ def encrypted() -> Iterator[tuple[str, dict[str, str]]]:
     """The URL of a provider, and the variables by which a process believes its certificate, beside all that are believed."""
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(HOST).configure_cert(context)
-    with TemporaryDirectory(prefix="smsignal-bench-") as folder, ThreadingHTTPServer((HOST, 0), Provider) as server:
+    with TemporaryDirectory(prefix="smsignal-bench-") as folder, serving(Provider, context) as address:
         bundle = Path(folder) / "authorities.pem"
         bundle.write_bytes(Path(certifi.where()).read_bytes() + authority.cert_pem.bytes())
-        server.daemon_threads = True
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        try:
-            yield f"https://{HOST}:{server.server_address[1]}", {"REQUESTS_CA_BUNDLE": str(bundle)}
-        finally:
-            server.shutdown()
+        yield f"https://{address}", {"REQUESTS_CA_BUNDLE": str(bundle)}

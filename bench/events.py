@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.outside import signed
+from bench.receipts import receipt_of
 
 Event = dict[str, Any]
 
@@ -35,19 +36,7 @@ def send(token: str) -> Event:
 
 def callback(message_id: str, *, forged: bool = False) -> Event:
     """GET /callback/vonage: the receipt that a text was delivered."""
-    params = signed({
-        "msisdn": "33612345678",
-        "to": "smsignal",
-        "network-code": "20810",
-        "messageId": f"{message_id[:16].upper()}",
-        "price": "0.03330000",
-        "status": "delivered",
-        "scts": "2611251608",
-        "err-code": "0",
-        "api-key": "benchkey",
-        "client-ref": message_id,
-        "message-timestamp": "2026-11-25 16:08:11",
-    })  # fmt: skip
+    params = signed(receipt_of(message_id))
     if forged:
         params["price"] = "0.00000000"
     return _event(

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import statistics
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench import events, packages
 from bench.bill import Milliseconds
 from bench.bus import bus
 from bench.runtime import Function, Package
-from bench.stage import STAGE, Stage
+from bench.stage import Stage
 from bench.workers import Worker
-from infra.package import package
-from infra.paths import ROOT
-from localdev.processes import alone
 
 Event = dict[str, Any]
 
@@ -43,8 +37,8 @@ def measure(here: Stage, times: int, say: Callable[[str], None]) -> Milliseconds
         "subscriber": (SUBSCRIBER, [_change()] * count),
         "sweep": (CLOCK, [_tick()] * count),
     }
-    with bus() as url, TemporaryDirectory(prefix="smsignal-bench-") as folder:
-        unpacked = _unpacked(Path(folder))
+    with bus() as url:
+        unpacked = packages.smsignal()
         variables = {**here.variables, "AWS_ENDPOINT_URL_EVENTBRIDGE": url}
         found = {
             name: _median(replace(unpacked, handler=handler), variables, all_of_them)
@@ -53,15 +47,6 @@ def measure(here: Stage, times: int, say: Callable[[str], None]) -> Milliseconds
     say("CPU of an invocation: " + ", ".join(f"{name} {cpu:.2f} ms" for name, cpu in found.items()))
     each = (found.pop("batch") - found["change"]) / (BATCH - 1)
     return Milliseconds(**found, another_change=each)
-
-
-def _unpacked(folder: Path) -> Package:
-    """The deployment package, unpacked there."""
-    with alone(ROOT / "out"):  # where every build of a stage is made
-        made = package(STAGE, folder / "package")
-    with zipfile.ZipFile(made.archive) as archive:
-        archive.extractall(folder / "task")
-    return Package(folder / "task", "", packages.runtime())
 
 
 def _median(unpacked: Package, variables: Mapping[str, str], given: list[Event]) -> float:

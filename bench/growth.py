@@ -14,22 +14,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
 from bench.figures import Figure
 from bench.filling import Filling, fill
 from bench.outside import outside
-from bench.stage import STAGE, make_tables
+from bench.stage import STAGE, table, tables_at
 from bench.workers import Worker
 from infra.stage import read_stage
-from localdev import dynamodb_local, environment
+from localdev import dynamodb_local
+from localdev.tables import create_tables
 
 SIZES, QUICK_SIZES = (1_000, 100_000, 1_000_000), (1_000, 5_000)
 BYTES = 4_000  # of disk that a stored text takes, indexes included
 SLACK = 1.05  # ids, times and counters do not always have the same number of digits
 RECIPIENT = "+33699999999"
-TABLE = f"smsignal-{STAGE}-messages"
+TABLE = table("messages")
 
 COUNTS = {"requests": "requests", "bytes": "bytes", "units written": "units", "units read": "units"}
 Taken = Mapping[str, Mapping[str, Any]]  #: by what was done
@@ -77,7 +75,7 @@ def _at_all_sizes(folder: Path, outside_url: str, sizes: Sequence[int], say: Cal
     day = f"{now - timedelta(days=1):%Y-%m-%d}"
     variables = read_stage(STAGE).environment | {"AWS_ENDPOINT_URL_SSM": outside_url}
     with dynamodb_local.running(folder) as url:
-        make_tables(_client(url))
+        create_tables(tables_at(url), STAGE)
         templates = _probe(url, variables, "templates")
     due_at = f"{now + timedelta(days=2):%Y-%m-%d}T00:00:00.000Z"
     filling = Filling(TABLE, day, RECIPIENT, due_at, templates)
@@ -86,7 +84,7 @@ def _at_all_sizes(folder: Path, outside_url: str, sizes: Sequence[int], say: Cal
         fill(folder, filling, stored, size - stored)
         stored = size
         with dynamodb_local.running(folder) as url:
-            counted = _client(url).describe_table(TableName=TABLE)["Table"]["ItemCount"]
+            counted = tables_at(url).describe_table(TableName=TABLE)["Table"]["ItemCount"]
             say(f"{counted:,} texts are stored")
             if counted < size:
                 raise RuntimeError(f"DynamoDB Local sees {counted:,} texts of {size:,}")
@@ -97,9 +95,3 @@ def _at_all_sizes(folder: Path, outside_url: str, sizes: Sequence[int], say: Cal
 def _probe(url: str, variables: Mapping[str, str], duty: str, **given: str) -> Any:
     with Worker({**variables, "AWS_ENDPOINT_URL_DYNAMODB": url}) as worker:
         return worker.do(f"probes:{duty}", **given)
-
-
-def _client(url: str) -> Any:
-    access = {name.lower(): value for name, value in environment.AWS.items() if "KEY" in name}
-    config = Config(account_id_endpoint_mode="disabled")
-    return boto3.client("dynamodb", endpoint_url=url, region_name=environment.REGION, config=config, **access)

@@ -19,9 +19,9 @@ import requests
 from rich.console import Console
 
 from bench.figures import Figure
+from bench.outside import signed
 from bench.receipts import receipt_of
 from localdev import stack as stacks
-from localdev.carrier.vonage_rules import signature
 from localdev.stack import Stack
 from localdev.terminal import Steps
 from localdev.watch import Watch
@@ -70,8 +70,8 @@ def _time(stack: Stack, secret: dict[str, str], http: requests.Session, watch: W
     body = {"to": RECIPIENT, "text": "Your code is 123456", "provider": "vonage"}
     message_id = _answered(http.post(f"{stack.url}/send", json=body, headers=headers, timeout=PATIENCE)).json()["id"]
     _seen(watch, message_id, "sending")
-    params = receipt_of(message_id) | {"api-key": secret["api_key"], "timestamp": str(int(time.time()))}
-    params["sig"] = signature(params, secret["signature_secret"], secret["signature_method"])
+    params = receipt_of(message_id) | {"api-key": secret["api_key"]}
+    params = signed(params, secret["signature_secret"], secret["signature_method"])
     begun = time.monotonic()
     _answered(http.get(f"{stack.url}/callback/vonage", params=params, timeout=PATIENCE))
     return _seen(watch, message_id, "delivered") - begun

@@ -1,80 +1,67 @@
 """What stands outside of what is measured: a provider that takes every text, and the parameter store with its secret.
 
-Both are one small HTTP server on 127.0.0.1, and every subject asks it for the same.
+Both are one small HTTP server, and every subject asks it for the same.
 """
 
 from __future__ import annotations
 
-import hmac
 import json
-import re
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
-HOST = "127.0.0.1"
-SIGNATURE_SECRET = "bench-signature-secret"  # of what this machine sends to itself
+from bench.serving import Handler, serving
+from localdev.carrier.vonage_rules import signature
 
-
-class _Outside(ThreadingHTTPServer):
-    daemon_threads = True
-    provider: str  #: the URL that the secret names
+SIGNATURE_SECRET, SIGNATURE_METHOD = "bench-signature-secret", "sha256"  # of what this machine sends to itself
 
 
 @contextmanager
 def outside(provider: str | None = None) -> Iterator[str]:
     """The URL of the provider and of the parameter store, for as long as the block lasts; `provider` is that of another one."""
-    server = _Outside((HOST, 0), Provider)
-    server.provider = provider or f"http://{HOST}:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
-        yield f"http://{HOST}:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
+
+    class Outside(Provider):
+        elsewhere = provider
+
+    with serving(Outside) as address:
+        yield f"http://{address}"
 
 
-def signed(params: Mapping[str, str]) -> dict[str, str]:
-    """A callback's parameters with the time and Vonage's signature (HMAC with SHA-256)."""
+def signed(params: Mapping[str, str], secret: str = SIGNATURE_SECRET, method: str = SIGNATURE_METHOD) -> dict[str, str]:
+    """A callback's parameters with the time and Vonage's signature."""
     params = {**params, "timestamp": str(int(time.time()))}
-    text = "".join(f"&{name}={re.sub('[&=]', '_', params[name])}" for name in sorted(params))
-    return {**params, "sig": hmac.new(SIGNATURE_SECRET.encode(), text.encode(), "sha256").hexdigest()}
+    return {**params, "sig": signature(params, secret, method)}
 
 
-def _secret(base_url: str) -> dict[str, str]:
-    return {
-        "api_key": "benchkey",
-        "api_secret": "bench-api-secret",
-        "signature_secret": SIGNATURE_SECRET,
-        "signature_method": "sha256",
-        "base_url": base_url,
-    }
-
-
-class Provider(BaseHTTPRequestHandler):
+class Provider(Handler):
     """It answers as Vonage and as the parameter store do."""
 
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
     numbers = count(1)
+    elsewhere: ClassVar[str | None] = None  #: the provider that the secret names, where it is not this one
 
     def do_POST(self) -> None:
         """A text, or a question for a parameter."""
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         if self.headers.get("X-Amz-Target") == "AmazonSSM.GetParameter":
-            self._reply(self._parameter(json.loads(body)["Name"]), "application/x-amz-json-1.1")
+            self._answer(self._parameter(json.loads(body)["Name"]), "application/x-amz-json-1.1")
         else:
-            self._reply(self._taken(dict(parse_qsl(body.decode()))), "application/json")
+            self._answer(self._taken(dict(parse_qsl(body.decode()))), "application/json")
+
+    def _answer(self, answer: Mapping[str, Any], content_type: str) -> None:
+        self.reply(200, json.dumps(answer).encode(), {"Content-Type": content_type})
 
     def _parameter(self, name: str) -> dict[str, Any]:
-        assert isinstance(self.server, _Outside)
-        value = json.dumps(_secret(self.server.provider))
-        return {"Parameter": {"Name": name, "Type": "SecureString", "Value": value, "Version": 1}}
+        secret = {
+            "api_key": "benchkey",
+            "api_secret": "bench-api-secret",
+            "signature_secret": SIGNATURE_SECRET,
+            "signature_method": SIGNATURE_METHOD,
+            "base_url": self.elsewhere or f"http://{self.headers['Host']}",
+        }
+        return {"Parameter": {"Name": name, "Type": "SecureString", "Value": json.dumps(secret), "Version": 1}}
 
     def _taken(self, form: Mapping[str, str]) -> dict[str, Any]:
         taken = {
@@ -87,14 +74,3 @@ class Provider(BaseHTTPRequestHandler):
             "client-ref": form["client-ref"],
         }
         return {"message-count": "1", "messages": [taken]}
-
-    def _reply(self, answer: dict[str, Any], content_type: str) -> None:
-        body = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Nobody reads it."""

@@ -6,14 +6,11 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from bench import packages
 from bench.figures import Figure
-from infra.package import package, unpacked_size
-from infra.paths import ROOT
-from localdev.processes import alone
+from infra.package import unpacked_size
 
-STAGE = "dev"
 BUDGET = 30.0  # MB
 MB = 1e6
 LARGEST = 3
@@ -21,14 +18,13 @@ LARGEST = 3
 
 def measure(quick: bool, say: Callable[[str], None]) -> list[Figure]:
     """Its sizes."""
-    with TemporaryDirectory(prefix="smsignal-bench-") as folder, alone(ROOT / "out"):
-        archive = package(STAGE, Path(folder)).archive
-        unpacked, packed = unpacked_size(archive) / MB, archive.stat().st_size / MB
-        say(f"{unpacked:.1f} MB unpacked")
-        return [
-            Figure("package", "unpacked", unpacked, "MB", budget=BUDGET, note=f"of which {largest(archive)}"),
-            Figure("package", "as it is uploaded", packed, "MB"),
-        ]
+    archive = packages.archive()
+    unpacked, packed = unpacked_size(archive) / MB, archive.stat().st_size / MB
+    say(f"{unpacked:.1f} MB unpacked")
+    return [
+        Figure("package", "unpacked", unpacked, "MB", budget=BUDGET, note=f"of which {largest(archive)}"),
+        Figure("package", "as it is uploaded", packed, "MB"),
+    ]
 
 
 def largest(archive: Path) -> str:

@@ -11,12 +11,14 @@ import os
 import shutil
 import zipfile
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
 from bench.runtime import Package
+from bench.stage import STAGE
 from infra.bytecode import add_bytecode
 from infra.package import package
 from infra.paths import OUT, ROOT
@@ -43,14 +45,19 @@ def runtime() -> Path:
     return folder
 
 
-def smsignal() -> Package:
-    """What `make package` makes."""
+@lru_cache(maxsize=1)
+def archive() -> Path:
+    """What `make package` makes, made once."""
     with alone(OUT):  # where every build of a stage is made
-        made = package("dev", FOLDER / "package")
+        return package(STAGE, FOLDER / "package").archive
+
+
+def smsignal() -> Package:
+    """The same, unpacked."""
     folder = _emptied("smsignal")
-    with zipfile.ZipFile(made.archive) as archive:
-        archive.extractall(folder)
-    return Package(folder, "app.app", FOLDER / "runtime")
+    with zipfile.ZipFile(archive()) as made:
+        made.extractall(folder)
+    return Package(folder, "app.app", runtime())
 
 
 def floor(name: str) -> Package:

@@ -14,20 +14,19 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from bench.serving import Handler, Server
 from localdev import environment
 
-HOST = "127.0.0.1"
 PATIENCE = 600.0  #: seconds for one answer; under valgrind a cold start takes a minute
 #: The interpreter itself, not the one of .venv, whose packages a Lambda does not have.
 PYTHON = str(Path(sys.executable).resolve())
+JSON = {"Content-Type": "application/json"}
 
 
 class Failed(Exception):
@@ -62,8 +61,8 @@ class Function:
     def __init__(self, package: Package, variables: Mapping[str, str], tool: Sequence[str] = ()) -> None:
         self._events: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[bool, bytes, float, float]] = queue.SimpleQueue()
-        self._server = _Host((HOST, 0), _handler_of(self))
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        self._server = Server(_handler_of(self))
+        self._server.start()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - `stop` closes it
         command = [*tool, PYTHON, "-S", "-m", "awslambdaric", package.handler]
         self.started_at = time.perf_counter()
@@ -124,8 +123,7 @@ class Function:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
         self._log.close()
 
     def __enter__(self) -> Function:
@@ -136,7 +134,7 @@ class Function:
 
     def _environment(self, package: Package) -> dict[str, str]:
         return environment.isolated() | {
-            "AWS_LAMBDA_RUNTIME_API": f"{HOST}:{self._server.server_address[1]}",
+            "AWS_LAMBDA_RUNTIME_API": self._server.address,
             "AWS_LAMBDA_FUNCTION_NAME": "bench",
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
@@ -159,24 +157,14 @@ def cpu_of(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | 2)
 
 
-class _Host(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: object) -> None:
-        """A function that was ended in the middle of its question."""
-
-
-def _handler_of(function: Function) -> type[BaseHTTPRequestHandler]:
+def _handler_of(function: Function) -> type[Handler]:
     """The runtime API for one function: it asks for its next event, and it answers."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
+    class Host(Handler):
         def do_GET(self) -> None:
             """The next event, when there is one."""
             event = function._events.get()
-            self._reply(200, event, {
+            self.reply(200, event, JSON | {
                 "Lambda-Runtime-Aws-Request-Id": "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
                 "Lambda-Runtime-Deadline-Ms": str(int((time.time() + 29) * 1000)),
                 "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:000000000000:function:bench",
@@ -186,19 +174,8 @@ def _handler_of(function: Function) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             """An answer, or the word that something went wrong."""
             at, cpu = time.perf_counter(), cpu_of(function.pid)
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self._reply(202, b'{"status":"OK"}', {})
+            body = self.body()
+            self.reply(202, b'{"status":"OK"}', JSON)
             function._answers.put((self.path.endswith("/response"), body, at, cpu))
 
-        def _reply(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-            self.send_response(status)
-            for name, value in {**headers, "Content-Type": "application/json"}.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            """Nobody reads it."""
-
-    return Handler
+    return Host

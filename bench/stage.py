@@ -13,7 +13,6 @@ from typing import Any
 from uuid import uuid4
 
 import boto3
-import yaml
 from botocore.config import Config
 
 from bench.outside import outside
@@ -21,10 +20,10 @@ from chalicelib.store import due_shard
 from infra.paths import ROOT
 from infra.stage import read_stage
 from localdev import dynamodb_local, environment
+from localdev.tables import create_tables
 
 STAGE = "dev"
 BATCH = 25  #: items of a BatchWriteItem
-WANTED = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Stage:
 
     def item(self, message_id: str) -> dict[str, Any]:
         """A stored text."""
-        found = self.tables.get_item(TableName=_table("messages"), Key={"message_id": {"S": message_id}})
+        found = self.tables.get_item(TableName=table("messages"), Key={"message_id": {"S": message_id}})
         return dict(found["Item"])
 
     def copies(self, item: Mapping[str, Any], count: int) -> list[str]:
@@ -45,7 +44,7 @@ class Stage:
         ids = [uuid4().hex for _ in range(count)]
         for start in range(0, count, BATCH):
             puts = [{"PutRequest": {"Item": _as(item, one)}} for one in ids[start : start + BATCH]]
-            answer = self.tables.batch_write_item(RequestItems={_table("messages"): puts})
+            answer = self.tables.batch_write_item(RequestItems={table("messages"): puts})
             if answer["UnprocessedItems"]:
                 raise RuntimeError("DynamoDB Local did not take all texts")
         return ids
@@ -65,28 +64,21 @@ def stage(provider: str | None = None, trust: Mapping[str, str] | None = None) -
                 "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
                 "AWS_ENDPOINT_URL_SSM": outside_url,
                 # Of the floor and the peers, who have no code to make them:
-                "MESSAGES_TABLE": _table("messages"),
-                "KEYS_TABLE": _table("api-keys"),
+                "MESSAGES_TABLE": table("messages"),
+                "KEYS_TABLE": table("api-keys"),
                 "SECRET_NAME": f"/smsignal/{STAGE}/vonage",
             }
         )
-        access = {name.lower(): value for name, value in environment.AWS.items() if "KEY" in name}
-        config = Config(account_id_endpoint_mode="disabled")
-        session = boto3.Session(**access, region_name=environment.REGION)
-        tables = session.client("dynamodb", endpoint_url=dynamodb_url, config=config)
-        make_tables(tables)
+        tables = tables_at(dynamodb_url)
+        create_tables(tables, STAGE)
         yield Stage(tables, variables, _key(variables))
 
 
-def make_tables(tables: Any) -> None:
-    """The stage's tables, from the very template that deploys them."""
-    for resource in yaml.safe_load((ROOT / "infra" / "resources.yaml").read_text())["Resources"].values():
-        if resource["Type"] == "AWS::DynamoDB::Table":
-            properties = {name: value for name, value in resource["Properties"].items() if name in WANTED}
-            name = resource["Properties"]["TableName"]["Fn::Sub"].replace("${Stage}", STAGE)
-            if stream := resource["Properties"].get("StreamSpecification"):
-                properties["StreamSpecification"] = {**stream, "StreamEnabled": True}
-            tables.create_table(TableName=name, **properties)
+def tables_at(url: str) -> Any:
+    """A client of a DynamoDB Local."""
+    access = {name.lower(): value for name, value in environment.AWS.items() if "KEY" in name}
+    config = Config(account_id_endpoint_mode="disabled")
+    return boto3.client("dynamodb", endpoint_url=url, region_name=environment.REGION, config=config, **access)
 
 
 def _key(variables: Mapping[str, str]) -> str:
@@ -110,5 +102,6 @@ def _as(item: Mapping[str, Any], message_id: str) -> dict[str, Any]:
     return copied
 
 
-def _table(name: str) -> str:
+def table(name: str) -> str:
+    """The name of one of the stage's tables."""
     return f"smsignal-{STAGE}-{name}"

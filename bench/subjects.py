@@ -40,7 +40,6 @@ class Subject:
 
 def subjects(*, peers: bool = True) -> list[Subject]:
     """All of them, with their packages made anew; each flow begins with smsignal."""
-    packages.runtime()
     ours = packages.smsignal()
     made = []
     for flow in ("send", "callback"):

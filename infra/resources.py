@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -13,6 +14,8 @@ from infra.stack import Show, Stack
 from infra.stage import Stage
 
 TEMPLATE = ROOT / "infra" / "resources.yaml"
+#: Which property is the name of what.
+NAMES = {"AWS::DynamoDB::Table": "TableName", "AWS::SQS::Queue": "QueueName"}
 #: The states that CloudFormation does not leave by itself.
 STUCK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
 
@@ -47,7 +50,8 @@ def _refuse_leftovers(session: Any, stage: Stage) -> None:
     tables = set(dynamodb.get_paginator("list_tables").paginate().build_full_result()["TableNames"])
     urls = sqs.get_paginator("list_queues").paginate(QueueNamePrefix=stage.resource("")).build_full_result()
     queues = {url.rpartition("/")[2] for url in urls.get("QueueUrls", [])}
-    left = [name for name in _names(stage) if name in tables | queues]
+    names = [one[name] for kind, name in NAMES.items() for one in properties(kind, stage.name)]
+    left = [name for name in names if name in tables | queues]
     if left:
         raise Stopped(
             f"{', '.join(left)} exist, but not the stack {stage.resource('resources')} that they belong to."
@@ -55,7 +59,16 @@ def _refuse_leftovers(session: Any, stage: Stage) -> None:
         )
 
 
-def _names(stage: Stage) -> Iterator[str]:
-    for resource in yaml.safe_load(TEMPLATE.read_text())["Resources"].values():
-        if name := resource["Properties"].get("TableName") or resource["Properties"].get("QueueName"):
-            yield name["Fn::Sub"].replace("${Stage}", stage.name)
+def properties(kind: str, stage: str) -> Iterator[dict[str, Any]]:
+    """What the template says of each table (`AWS::DynamoDB::Table`) or queue (`AWS::SQS::Queue`), with its name in that stage."""
+    name = NAMES[kind]
+    for resource in _template()["Resources"].values():
+        if resource["Type"] == kind:
+            known = resource["Properties"]
+            yield {**known, name: known[name]["Fn::Sub"].replace("${Stage}", stage)}
+
+
+@lru_cache(maxsize=1)
+def _template() -> dict[str, Any]:
+    parsed: dict[str, Any] = yaml.safe_load(TEMPLATE.read_text())
+    return parsed

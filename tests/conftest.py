@@ -20,7 +20,6 @@ os.environ.pop("AWS_PROFILE", None)
 
 import boto3
 import pytest
-import yaml
 from botocore.endpoint import Endpoint
 from chalice.test import Client
 from moto import mock_aws
@@ -29,32 +28,39 @@ from moto.moto_api._internal import moto_api_backend
 from chalicelib import aws as aws_clients
 from chalicelib import circuits, config, keys, sending, store_rates, store_webhooks
 from chalicelib.providers import sandbox
+from infra.resources import properties
+from localdev import dynamodb_local
+from localdev.tables import create_tables
 
-ROOT = Path(__file__).parent.parent
-RESOURCES = yaml.safe_load((ROOT / "infra" / "resources.yaml").read_text())["Resources"]
+NOT_RUN = pytest.StashKey[str]()
 
 
-def _named(name):
-    return name["Fn::Sub"].replace("${Stage}", "test")
+def pytest_terminal_summary(terminalreporter, config):
+    """Skipped tests are easily overlooked: these are worth a line of their own."""
+    if reason := config.stash.get(NOT_RUN, None):
+        terminalreporter.write_line(f"tests on DynamoDB Local not run: {reason}", yellow=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def dynamodb_url(request):
+    """A DynamoDB Local that runs; where it cannot, the tests are skipped, and the summary says so."""
+    try:
+        with dynamodb_local.running() as url:
+            yield url
+    except dynamodb_local.Unavailable as reason:
+        request.config.stash[NOT_RUN] = str(reason)
+        pytest.skip(str(reason))
 
 
 def make_tables(dynamodb):
-    """The stage's tables, from the very template that deploys them."""
-    for resource in RESOURCES.values():
-        if resource["Type"] == "AWS::DynamoDB::Table":
-            wanted = {"AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode"}
-            properties = {name: value for name, value in resource["Properties"].items() if name in wanted}
-            stream = resource["Properties"].get("StreamSpecification")
-            if stream:
-                properties["StreamSpecification"] = {**stream, "StreamEnabled": True}
-            dynamodb.create_table(TableName=_named(resource["Properties"]["TableName"]), **properties)
+    """The stage's tables."""
+    create_tables(dynamodb, "test")
 
 
 def make_queues(sqs):
     """The stage's queues."""
-    for resource in RESOURCES.values():
-        if resource["Type"] == "AWS::SQS::Queue":
-            sqs.create_queue(QueueName=_named(resource["Properties"]["QueueName"]))
+    for one in properties("AWS::SQS::Queue", "test"):
+        sqs.create_queue(QueueName=one["QueueName"])
 
 
 def forget():

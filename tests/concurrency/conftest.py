@@ -16,29 +16,10 @@ from chalicelib.compose import compose
 from chalicelib.messages import Submission
 from chalicelib.providers.dummy import Dummy
 from chalicelib.stage import now
-from localdev import dynamodb_local
 from tests.conftest import forget, make_tables
 
-NOT_RUN = pytest.StashKey[str]()
 MESSAGES = "smsignal-test-messages"
 RECORDS = (models.MessageRecord, models.ProviderReferenceRecord, models.ApiKeyRecord)
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    """Skipped tests are easily overlooked: these are worth a line of their own."""
-    if reason := config.stash.get(NOT_RUN, None):
-        terminalreporter.write_line(f"concurrency tests not run: {reason}", yellow=True, bold=True)
-
-
-@pytest.fixture(scope="session")
-def dynamodb_url(request):
-    """A DynamoDB Local that runs; where it cannot, the tests are skipped, and the summary says so."""
-    try:
-        with dynamodb_local.running() as url:
-            yield url
-    except dynamodb_local.Unavailable as reason:
-        request.config.stash[NOT_RUN] = str(reason)
-        pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,12 @@
 
 import json
 import re
-import threading
 from collections import Counter, defaultdict
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 
 from standardwebhooks import Webhook
+
+from tests.webhook_server import WebhookServer
 
 
 class Ledger:
@@ -67,38 +67,23 @@ class Receiver(Ledger):
     def __init__(self, failures=()):
         super().__init__()
         self.secret, self.answers, self.attempts = None, Counter(), Counter()
-        outer, lock = self, threading.Lock()
+        self._failures, self._server = failures, WebhookServer(self._handle)
+        self.url = f"http://127.0.0.1:{self._server.port}/hooks"
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"]))
-                with lock:
-                    answer = outer._handle(dict(self.headers), body, failures)
-                self.send_response(answer)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hooks"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def _handle(self, headers, body, failures):
+    def _handle(self, headers, body):
         event = Webhook(self.secret).verify(body, headers)
         assert headers["webhook-id"] == event["data"]["id"]
         self.add(event["data"])
         self.attempts[headers["webhook-id"]] += 1
         first = self.attempts[headers["webhook-id"]] == 1
+        failures = self._failures
         answer = failures[len(self.attempts) % len(failures)] if failures and first else 200
         self.answers[answer] += 1
-        return answer
+        return answer, {}
 
     def close(self):
         """Listen no more."""
-        self.server.shutdown()
-        self.server.server_close()
+        self._server.close()
 
 
 class Logs:

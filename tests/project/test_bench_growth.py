@@ -10,7 +10,6 @@ from bench import bill, cost, growth, keys, latency, package, pipeline, probes
 from bench.bill import Measured, Memory, Milliseconds
 from bench.stage import stage
 from bench.workers import Failed, Worker, all_do, workers
-from localdev import dynamodb_local
 
 CPU = Milliseconds(send=6, callback=3, change=2, another_change=0.5, subscriber=1, sweep=60)
 MEASURED = Measured(CPU, {"table": 6, "due": 4, "by_day": 1, "by_recipient": 1}, swept=32, sweeps=64, stored=2_000)
@@ -19,16 +18,6 @@ USUAL = Memory(api=1024, others=512)
 
 def nothing(_):
     """For measurements that say how far they are."""
-
-
-@pytest.fixture(scope="module")
-def local():
-    """Skips where DynamoDB Local cannot run, as tests/concurrency does."""
-    try:
-        with dynamodb_local.running() as url:
-            return url
-    except dynamodb_local.Unavailable as reason:
-        pytest.skip(str(reason))
 
 
 # Workers.
@@ -69,7 +58,7 @@ def test_the_99th_percentile_is_of_the_slowest():
     assert (median.value, median.least, median.most, highest.value) == (51, 1, 101, 100)
 
 
-def test_the_pipeline_on_a_tiny_scale(local, monkeypatch):
+def test_the_pipeline_on_a_tiny_scale(dynamodb_url, monkeypatch):
     for name, value in {"QUICK_ROUNDS": 1, "QUICK_BURST": 2, "WARM": 1}.items():
         monkeypatch.setattr(pipeline, name, value)
     figures = pipeline.measure(True, nothing)
@@ -77,7 +66,7 @@ def test_the_pipeline_on_a_tiny_scale(local, monkeypatch):
     assert all(figure.value > 0 for figure in figures)
 
 
-def test_the_raw_requests_are_those_that_a_text_and_a_receipt_make(local):
+def test_the_raw_requests_are_those_that_a_text_and_a_receipt_make(dynamodb_url):
     with stage() as here, Worker(here.variables) as worker:
         for kind in ("raw texts", "raw callbacks"):
             worker.do("loads:get_ready", kind=kind, count=1)
@@ -108,7 +97,7 @@ def test_a_size_for_which_the_disk_is_too_small_is_left_out_and_said():
     assert "not with" not in growth._note([1_000], [1_000])
 
 
-def test_growth_on_a_tiny_scale(local, monkeypatch):
+def test_growth_on_a_tiny_scale(dynamodb_url, monkeypatch):
     monkeypatch.setattr(growth, "QUICK_SIZES", (1_000, 1_500))
     figures = growth.measure(True, nothing)
     counts = {figure.name: figure.value for figure in figures}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Iterator
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -40,14 +41,17 @@ CALL = [
 ]
 
 
-class Repeated(list[tuple[str, str]]):
+class Repeated:
     """A form for Twilio's package, which knows the ones of Flask and Django, in which a name may come several times."""
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
-        return (name for name, _ in super().__iter__())
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self.pairs = pairs
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self.pairs)
 
     def getall(self, name: str) -> list[str]:
-        return [value for key, value in super().__iter__() if key == name]
+        return [value for key, value in self.pairs if key == name]
 
 
 def twilio(token: str = TOKEN, **settings: str) -> Twilio:

@@ -16,6 +16,7 @@ from infra.signals import dead, handing, replay, rules
 from infra.signals.place import Place
 from infra.signals.webhook import set_endpoint
 from localdev import operations
+from tests.unit.conftest import make_queue
 
 PLACE = Place("test")
 ACCOUNT = "arn:aws:%s:us-east-1:123456789012:"
@@ -28,9 +29,7 @@ def bus(aws):
 
 @pytest.fixture
 def queue(aws):
-    """A queue of another application's: its ARN."""
-    url = aws["sqs"].create_queue(QueueName="theirs")["QueueUrl"]
-    return aws["sqs"].get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    return make_queue(aws)
 
 
 def policy(aws):
@@ -121,8 +120,10 @@ def silent(_):
 
 def test_one_subscriber_alone_is_told_what_it_wants(aws, bus, queue, text, monkeypatch):
     # moto's TestEventPattern answers nothing; the flows ask the local cloud's.
-    matches = lambda _, pattern, event: event["detail"]["status"] in pattern["detail"]["status"]  # noqa: E731
-    monkeypatch.setattr(handing, "wants", matches)
+    def wants(_, pattern, event):
+        return event["detail"]["status"] in pattern["detail"]["status"]
+
+    monkeypatch.setattr(handing, "wants", wants)
     rules.attach(PLACE, queue, ["delivered"])
     told = replay.changes(text, None, None, now())
     assert replay.replay(PLACE, told, "smsignal-test-to-theirs", silent) == 1

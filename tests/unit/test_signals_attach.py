@@ -10,6 +10,7 @@ import pytest
 from infra.errors import Stopped
 from infra.signals import failures, readers, rules
 from infra.signals.place import Place
+from tests.unit.conftest import make_queue
 
 PLACE = Place("test")
 DEAD = "arn:aws:sqs:us-east-1:123456789012:smsignal-test-attached-dead"
@@ -42,8 +43,7 @@ def destination(function):
 
 
 def test_a_function_and_a_queue_of_one_name_have_a_rule_each(aws, function):
-    url = aws["sqs"].create_queue(QueueName="theirs")["QueueUrl"]
-    queue = aws["sqs"].get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    queue = make_queue(aws)
     names = {rules.attach(PLACE, arn, []) for arn in (function, queue)}
     assert len(names) == 2
     assert {rules.attach(PLACE, arn, ["sent"]) for arn in (function, queue)} == names

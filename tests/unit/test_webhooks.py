@@ -2,64 +2,23 @@
 
 import json
 import random
-import socket
-import ssl
-import threading
 from dataclasses import replace
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import certifi
 import pytest
-import trustme
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from chalicelib import config, delivering, signals, store, store_webhooks, webhook_http
+from chalicelib import delivering, signals, store, store_webhooks
 from chalicelib.changes import StatusChange
 from chalicelib.inbound import receive
 from chalicelib.messages import DeliveryReceipt, IncomingText
 from chalicelib.relay import relay
 from chalicelib.stage import now
 from chalicelib.status import Status
-from chalicelib.webhook_http import Answer
 from chalicelib.webhooks import BACKOFF, Endpoint, body_of, check_url, headers_of, new_secret, wait_after
 
 SECRET, OLDER = new_secret(b"n" * 32), new_secret(b"o" * 32)
 URL = "https://client.example.com/hooks"
-
-
-class Receiver:
-    """A client's server: it keeps each request, and answers as it is told."""
-
-    def __init__(self):
-        self.requests, self.answer, self.headers = [], 200, {}
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"]))
-                outer.requests.append((dict(self.headers), body))
-                self.send_response(outer.answer)
-                for name, value in {**outer.headers, "content-length": "0"}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hooks?a=b"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-
-@pytest.fixture
-def receiver(monkeypatch):
-    monkeypatch.setenv("SMSIGNAL_WEBHOOKS_TO", "loopback")
-    config.settings.cache_clear()
-    made = Receiver()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
 
 
 @pytest.fixture
@@ -251,79 +210,6 @@ def test_the_table_of_waits_and_a_receivers_own_wish(monkeypatch):
     assert [wait_after(attempts) for attempts in range(1, 12)] == [*BACKOFF, None]
     assert sum(BACKOFF) / 3600 == pytest.approx(27.7, abs=0.1)
     assert [wait_after(1, wish) for wish in (0, 60, 1_000_000)] == [5, 60, 43_200]
-
-
-# Never inside.
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1",
-     "::1", "fe80::1", "fc00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::", "fd00:ec2::254"],
-)  # fmt: skip
-def test_an_address_that_is_not_public_is_not_posted_to(monkeypatch, address):
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    found = [(socket.AF_INET, 1, 6, "", ("8.8.8.8", 443)), (family, 1, 6, "", (address, 443))]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-    answer = webhook_http.post(URL, {}, b"{}")
-    assert answer == Answer(None, "the host has an address that is not public")
-
-
-def test_the_address_that_was_looked_at_is_the_one_that_is_connected_to(monkeypatch, receiver):
-    """The name leads inside at the second look: nobody looks a second time."""
-    answers = iter([[(socket.AF_INET, 1, 6, "", ("127.0.0.1", 0))]])
-    real = socket.getaddrinfo
-    monkeypatch.setattr(
-        socket,
-        "getaddrinfo",
-        lambda host, *rest, **more: next(answers) if host == "client.test" else real(host, *rest, **more),
-    )
-    url = receiver.url.replace("127.0.0.1", "client.test")
-    assert webhook_http.post(url, {}, b"{}", loopback=True).status == 200
-    ((headers, _),) = receiver.requests
-    assert headers["host"].startswith("client.test:")
-
-
-@pytest.fixture
-def encrypted(receiver, tmp_path, monkeypatch):
-    """Have the receiver show a certificate for `client.test`; gives what names it."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
-    monkeypatch.setattr(certifi, "where", lambda: str(tmp_path / "authority.pem"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("client.test").configure_cert(context)
-    receiver.server.socket = context.wrap_socket(receiver.server.socket, server_side=True)
-    real = socket.getaddrinfo
-    monkeypatch.setattr(socket, "getaddrinfo", lambda _, *rest, **more: real("127.0.0.1", *rest, **more))
-    return lambda name: receiver.url.replace("http:", "https:").replace("127.0.0.1", name)
-
-
-def test_the_certificate_must_be_that_of_the_name(receiver, encrypted):
-    for _ in range(2):
-        assert webhook_http.post(encrypted("client.test"), {}, b"{}", loopback=True).status == 200
-        other = webhook_http.post(encrypted("other.test"), {}, b"{}", loopback=True)
-        assert (other.status, other.reason) == (None, "no answer: SSLCertVerificationError")
-    assert len(receiver.requests) == 2
-
-
-def test_loopback_is_open_to_a_local_stack_only(receiver):
-    assert webhook_http.post(receiver.url, {}, b"{}").status is None
-    assert webhook_http.post(receiver.url, {}, b"{}", loopback=True).status == 200
-
-
-def test_a_receiver_that_does_not_listen_is_a_reason_and_no_exception():
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    answer = webhook_http.post(f"http://127.0.0.1:{port}/", {}, b"{}", loopback=True)
-    assert (answer.status, answer.reason) == (None, "no answer: NewConnectionError")
-    assert webhook_http.post("https://host.invalid/", {}, b"{}").status is None
-
-
-def test_a_receiver_that_says_nothing_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr(webhook_http, "TOTAL", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        answer = webhook_http.post(f"http://127.0.0.1:{silent.getsockname()[1]}/", {}, b"{}", loopback=True)
-    assert (answer.status, answer.reason) == (None, "no answer: TimeoutError")
 
 
 @pytest.mark.parametrize(
