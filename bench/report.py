@@ -35,7 +35,7 @@ needs Python and `make`; what else it needs, on Debian and Ubuntu, it installs: 
 - A ratio is one of medians of runs that were made in turn (A B A B …), since absolute times on a shared machine mean little; in
   brackets the least and the most of the runs.
 - A ratio of times whose spread reaches across 1 may be turned round by another run on a busy machine. The closest is Powertools,
-  warm: the last six runs gave 1.04 to 1.08. Instructions are the same in every run.
+  warm: the last seven runs gave 1.04 to 1.08. Instructions are the same in every run.
 - **Bold** figures have a budget; a figure that breaks its budget fails the command, and is marked here.
 - What is compared with what, and how, is in the sources: each part of `bench/` is one file.
 """
